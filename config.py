@@ -1,0 +1,265 @@
+"""Every setting of the gateway, one row each: name, type, default, meaning.
+
+The only module that reads the environment. ``load()`` gives the whole of it as one frozen value;
+a value that cannot be read stops the start, and all bad ones are named at once.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+import webencodings
+from environs import Env, EnvValidationError, ValidationError
+from sqlalchemy import make_url
+
+ROOT = Path(__file__).resolve().parent
+
+DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+"""What a plain database URL means; a URL that names its driver passes through as it is."""
+
+
+class BadSettings(Exception):
+    """Some settings cannot be read; the text has one line for each."""
+
+
+def _row(
+    default: Any, meaning: str, *, check: Callable[[Any], None] | None = None, secret: bool = False
+) -> Any:
+    return field(default=default, metadata={"help": meaning, "check": check, "secret": secret})
+
+
+def _one_of(*choices: str) -> Callable[[Any], None]:
+    def check(value: str) -> None:
+        if value not in choices:
+            raise ValidationError(f"must be one of {', '.join(choices)}")
+
+    return check
+
+
+def _at_least(least: int) -> Callable[[Any], None]:
+    def check(value: int) -> None:
+        if value < least:
+            raise ValidationError(f"must be {least} or more")
+
+    return check
+
+
+def _timezone(value: str) -> None:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValidationError("not a time zone name such as UTC or America/New_York") from None
+
+
+def _region(value: str) -> None:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValidationError("not a two-letter region code such as US or DE")
+
+
+def _charset(value: str) -> None:
+    encoding = webencodings.lookup(value)
+    if encoding is None or encoding.name.startswith(("utf-16", "x-user")):
+        raise ValidationError("not a character set that a browser knows, such as windows-1252")
+
+
+def _database(value: str) -> None:
+    backend = value.partition("://")[0].partition("+")[0]
+    if "://" not in value or backend not in {"sqlite", *DRIVERS}:
+        raise ValidationError("must be a URL that begins with sqlite, postgresql or mariadb")
+
+
+def _url(value: str) -> None:
+    if "://" not in value:
+        raise ValidationError("must be a URL such as file://instance/files")
+
+
+def _paths(value: tuple[str, ...]) -> None:
+    if not value or any(not path.startswith("/") or path == "/" for path in value):
+        raise ValidationError("must be paths that begin with /, other than / itself")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one running system, typed; names are those of the environment."""
+
+    DATABASE_URL: str = _row(
+        "sqlite:///instance/gateway.db",
+        "Where leads are stored: sqlite:///, postgresql:// or mariadb://.",
+        check=_database,
+        secret=True,
+    )
+    GATEWAY_PLUGINS: tuple[str, ...] = _row(
+        (), "Plugin modules to load, in this order, separated by commas."
+    )
+    GATEWAY_ENDPOINTS: tuple[str, ...] = _row(
+        ("/service", "/service.php"), "Paths that take posts.", check=_paths
+    )
+    GATEWAY_RESPONSE_FORMAT: str = _row(
+        "pairs",
+        "How to answer where neither the request nor the login says: pairs, json or xml.",
+        check=_one_of("pairs", "json", "xml"),
+    )
+    GATEWAY_PAIRS_CONTENT_TYPE: str = _row(
+        "text/plain; charset=utf-8", "Content type of an answer in pairs."
+    )
+    GATEWAY_FALLBACK_CHARSET: str = _row(
+        "windows-1252",
+        "How to read a value that is neither in its declared charset nor UTF-8.",
+        check=_charset,
+    )
+    GATEWAY_TIMEZONE: str = _row(
+        "UTC", "Time zone in which posted dates and times are meant.", check=_timezone
+    )
+    GATEWAY_REGION: str = _row(
+        "US", "Region of phone numbers without a country code.", check=_region
+    )
+    GATEWAY_FIRST_LEAD_ID: int = _row(1001, "The id of the first lead.", check=_at_least(1))
+    GATEWAY_DEFAULT_MATCH: tuple[str, ...] = _row(
+        ("match_name_and_address", "match_name_and_phone"),
+        "Rules that apply when match_update=1 comes without a rule of its own.",
+    )
+    GATEWAY_ON_INVALID: str = _row(
+        "keep",
+        "What becomes of a bad value on an insert: keep (the lead is stored without it and the "
+        "value goes into a note) or refuse.",
+        check=_one_of("keep", "refuse"),
+    )
+    GATEWAY_MAX_BODY: int = _row(
+        16 * 1024 * 1024, "Largest body of a post, in bytes.", check=_at_least(1024)
+    )
+    GATEWAY_FILES_URL: str = _row(
+        "file://instance/files",
+        "Where uploaded files go: file://… or s3://bucket/prefix.",
+        check=_url,
+    )
+    GATEWAY_ALLOW_ANONYMOUS: bool = _row(
+        False, "Take posts without a login (closed networks only)."
+    )
+    GATEWAY_ALLOW_GET: bool = _row(False, "Take commands by GET.")
+    GATEWAY_HTTP_ERRORS: bool = _row(
+        False, "Use HTTP 413, 429 and 503 instead of 200 where they apply."
+    )
+    GATEWAY_CREATE_POOLS: bool = _row(False, "Make a pool that a post names and nobody has made.")
+    GATEWAY_DOCS: str = _row(
+        "public",
+        "Who may read the documentation page: public, login or off.",
+        check=_one_of("public", "login", "off"),
+    )
+    GATEWAY_DOCS_URL: str = _row(
+        "http://127.0.0.1:8000/service", "Address shown in the samples of the documentation page."
+    )
+    GATEWAY_TRUSTED_PROXIES: int = _row(
+        0, "How many reverse proxies in front set X-Forwarded-For.", check=_at_least(0)
+    )
+    GATEWAY_TRACE_HOOKS: bool = _row(False, "Log every call of a plugin hook.")
+
+    def shown(self) -> dict[str, str]:
+        """Return every setting as text, secrets masked, for ``flask config show``."""
+        return {row.name: self._shown(row.name, row.metadata["secret"]) for row in fields(self)}
+
+    def _shown(self, name: str, secret: bool) -> str:
+        value = getattr(self, name)
+        if name == "DATABASE_URL":
+            return make_url(value).render_as_string(hide_password=True)
+        if secret:
+            return "***" if value else ""
+        if isinstance(value, tuple):
+            return ",".join(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def meanings() -> dict[str, str]:
+    """Return what each setting means, by name, in the order in which they are shown."""
+    return {row.name: row.metadata["help"] for row in fields(Settings)}
+
+
+def load() -> Settings:
+    """Return the settings from the environment, defaults where it is silent.
+
+    Raises BadSettings that names every value that cannot be read.
+    """
+    env = Env(eager=False)
+    values = {row.name: _read(env, row) for row in fields(Settings)}
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        messages = error.error_messages
+        if not isinstance(messages, Mapping):  # environs allows a list; it never makes one here
+            raise
+        lines = [f"{name}: {' '.join(texts)}" for name, texts in messages.items()]
+        raise BadSettings("\n".join(lines)) from None
+    return settings(**values)
+
+
+def _read(env: Env, row: Field[Any]) -> Any:
+    if row.name not in os.environ:
+        return row.default
+    check = row.metadata["check"]
+    if isinstance(row.default, tuple):
+        return env.list(row.name, validate=_listed(check))
+    if isinstance(row.default, bool):
+        return env.bool(row.name, validate=check)
+    if isinstance(row.default, int):
+        return env.int(row.name, validate=check)
+    return env.str(row.name, validate=check)
+
+
+def origins() -> dict[str, str]:
+    """Return where each setting comes from, ``default`` or ``environment``, by name."""
+    return {
+        row.name: "environment" if row.name in os.environ else "default" for row in fields(Settings)
+    }
+
+
+def unknown() -> list[str]:
+    """Return the names in the environment that look like settings and are none, sorted."""
+    known = set(meanings())
+    return sorted(n for n in os.environ if n.startswith("GATEWAY_") and n not in known)
+
+
+def _listed(check: Callable[[Any], None] | None) -> Callable[[Any], None] | None:
+    if check is None:
+        return None
+    return lambda value: check(_words(value))
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value if word.strip())
+
+
+def settings(**values: Any) -> Settings:
+    """Return Settings with the given values; URLs are made whole, lists become tuples."""
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            values[name] = _words(value)
+    made = Settings(**values)
+    return replace(
+        made,
+        DATABASE_URL=database_url(made.DATABASE_URL),
+        GATEWAY_FILES_URL=files_url(made.GATEWAY_FILES_URL),
+    )
+
+
+def database_url(url: str) -> str:
+    """Return ``url`` with the driver that we ship, and a relative SQLite path under the root."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and not rest.startswith("//"):
+        path = rest[1:]
+        if path and not path.startswith(":memory:"):
+            return f"sqlite:///{ROOT / path}"
+    return f"{DRIVERS.get(scheme, scheme)}://{rest}"
+
+
+def files_url(url: str) -> str:
+    """Return ``url`` with a relative ``file://`` path put under the root."""
+    scheme, _, rest = url.partition("://")
+    return f"file://{ROOT / rest}" if scheme == "file" else url

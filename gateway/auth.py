@@ -1,0 +1,234 @@
+"""Who is calling: logins with a password, site tokens, HTTP Basic and Bearer."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, select
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from gateway.contract import Caller, Credentials, System
+from gateway.database import reading
+from gateway.errors import AuthenticationFailed
+from gateway.models import Login
+
+ANONYMOUS = Caller(name="anonymous", may_dry_run=True)
+"""The caller of a post without a login, where ``GATEWAY_ALLOW_ANONYMOUS`` is on."""
+
+FRESH_SECONDS = 0.1
+"""For how long a row of a login is used without reading it again."""
+
+_METHOD = "scrypt:16384:8:1"
+# Compared for a login that does not exist, so that its refusal takes as long as any other.
+_NOBODY = generate_password_hash("nobody", _METHOD)
+_REMEMBERED = 4096
+
+_login = Login.__table__
+_by_name = select(_login).where(_login.c.name == bindparam("name"))
+_by_token = select(_login).where(_login.c.token_digest == bindparam("digest"))
+
+
+def hash_password(password: str) -> str:
+    """Return what is stored of a password; white space at its ends does not count."""
+    return generate_password_hash(_plain(password.strip()), _METHOD)
+
+
+def token_digest(token: str) -> str:
+    """Return what is stored of a site token and found by it; white space at its ends is no part."""
+    return hashlib.sha256(_bytes(token.strip())).hexdigest()
+
+
+def identify(credentials: Credentials, system: System) -> Caller:
+    """Return the caller that ``credentials`` prove.
+
+    Every credential that was sent must be right: those of the header and of the body must not
+    differ, and a site token beside a password must be good as well; the login of the password is
+    then the caller. Raises AuthenticationFailed, with one text for every cause.
+    """
+    try:
+        return _identify(credentials, system, fresh=False)
+    except AuthenticationFailed:
+        # A login that was enabled or got another password works at once: nobody is refused by a
+        # row that was read earlier.
+        return _identify(credentials, system, fresh=True)
+
+
+def _identify(credentials: Credentials, system: System, *, fresh: bool) -> Caller:
+    named, password, token = _gathered(credentials)
+    allow_anonymous = system.settings.GATEWAY_ALLOW_ANONYMOUS
+    if not (named or password or token):
+        if allow_anonymous and not (credentials.token or credentials.form_key):
+            return ANONYMOUS
+        raise AuthenticationFailed
+    # User tokens and form keys are not made yet, so none can be right.
+    wrong = bool(credentials.token.strip() or credentials.form_key.strip())
+    found = None
+    if token:
+        digest = token_digest(token)
+        found = system.logins.get(
+            ("token", digest),
+            lambda: _row(system.engine, _by_token, digest=digest),
+            fresh=fresh,
+        )
+        wrong = wrong or found is None or found.kind != "site"
+    if named or password:
+        found = None
+        if _is_storable(named):
+            found = system.logins.get(
+                ("name", named),
+                lambda: _row(system.engine, _by_name, name=named),
+                fresh=fresh,
+            )
+        if found is None and allow_anonymous:
+            return ANONYMOUS
+        stored = found.password_hash if found is not None else None
+        right = system.passwords.matches(stored or _NOBODY, password)
+        wrong = wrong or stored is None or not right
+    if wrong or found is None or found.disabled_at or found.retired_at:
+        raise AuthenticationFailed
+    return _caller(found)
+
+
+class Logins:
+    """The rows of logins that have called, each read again when it is older than a moment.
+
+    A login that is disabled stops within ``FRESH_SECONDS`` on every node.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], tuple[float, Any]] = {}
+
+    def get(self, key: tuple[str, str], read: Callable[[], Any], *, fresh: bool) -> Any:
+        """Return the row under ``key``, from ``read`` where it is too old or ``fresh`` is asked."""
+        now = time.monotonic()
+        read_at, row = self._rows.get(key, (-FRESH_SECONDS, None))
+        if not fresh and now - read_at < FRESH_SECONDS:
+            return row
+        row = read()
+        if row is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = (now, row)
+        return row
+
+
+class Passwords:
+    """Checks passwords against slow hashes and remembers, keyed and hashed, what it has checked.
+
+    Each process has its own; what it remembers holds for the stored hash only, so a changed
+    password counts at once. One slow check runs at a time: a cold start must not keep every thread
+    and core busy with the same few logins.
+    """
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+        self._lock = threading.Lock()
+        # Wrong ones apart from right ones: a flood of guesses must not push out the callers.
+        self._known: dict[bool, OrderedDict[bytes, None]] = {
+            True: OrderedDict(),
+            False: OrderedDict(),
+        }
+
+    def matches(self, stored: str, password: str) -> bool:
+        """Whether ``password`` is the one that ``stored`` was made of."""
+        password = password.strip()
+        mark = hashlib.blake2b(
+            stored.encode() + b"\0" + _bytes(password), key=self._key, digest_size=16
+        ).digest()
+        remembered = self._remembered(mark)
+        if remembered is not None:
+            return remembered
+        with self._lock:
+            remembered = self._remembered(mark)
+            if remembered is None:
+                remembered = check_password_hash(stored, _plain(password))
+                known = self._known[remembered]
+                known[mark] = None
+                if len(known) > _REMEMBERED:
+                    known.popitem(last=False)
+        return remembered
+
+    def _remembered(self, mark: bytes) -> bool | None:
+        for answer, known in self._known.items():
+            if mark in known:
+                return answer
+        return None
+
+
+def _gathered(credentials: Credentials) -> tuple[str, str, str]:
+    """Return login id, password and site token from the body and the Authorization header."""
+    named, password = credentials.login_id.strip(), credentials.password.strip()
+    token = credentials.site_token.strip()
+    scheme, _, value = credentials.authorization.strip().partition(" ")
+    if not value.strip():
+        return named, password, token
+    if scheme.lower() == "basic":
+        pair = _basic(value)
+        if (named or password) and not _same(pair, (named, password)):
+            raise AuthenticationFailed
+        return *pair, token
+    if scheme.lower() == "bearer":
+        if token and not _same((value.strip(),), (token,)):
+            raise AuthenticationFailed
+        return named, password, value.strip()
+    return named, password, token
+
+
+def _basic(value: str) -> tuple[str, str]:
+    try:
+        raw = base64.b64decode(value.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise AuthenticationFailed from None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    named, _, password = text.partition(":")
+    return named.strip(), password.strip()
+
+
+def _same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return hmac.compare_digest(_bytes("\0".join(one)), _bytes("\0".join(other)))
+
+
+def _plain(password: str) -> str:
+    """Return ``password`` without the lone surrogates that no hash function takes."""
+    return password.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _is_storable(name: str) -> bool:
+    """Whether a login can have this name at all; drivers fail on what it rules out."""
+    return (
+        0 < len(name) <= 191
+        and "\0" not in name
+        and not any("\ud800" <= c <= "\udfff" for c in name)
+    )
+
+
+def _row(engine: Engine, statement: Any, **values: str) -> Any:
+    with reading(engine) as connection:
+        return connection.execute(statement, values).one_or_none()
+
+
+def _caller(row: Any) -> Caller:
+    return Caller(
+        name=row.name,
+        kind=row.kind,
+        login_id=row.login_id,
+        format=row.format or "",
+        on_invalid=row.on_invalid or "",
+        ignore_empty=row.ignore_empty,
+        may_dry_run=row.may_dry_run,
+        defaults=row.defaults or {},
+    )

@@ -1,0 +1,20 @@
+"""The commands of ``flask``, one file a noun."""
+
+from flask import Flask
+
+from gateway.cli.config import config
+from gateway.cli.custom_status import custom_statuses
+from gateway.cli.lead import leads
+from gateway.cli.login import logins
+from gateway.cli.plugin import plugins
+from gateway.cli.pool import pools
+from gateway.cli.status import statuses
+from gateway.cli.user import users
+
+NOUNS = (logins, users, pools, statuses, custom_statuses, leads, plugins, config)
+
+
+def install(app: Flask) -> None:
+    """Add every noun to the ``flask`` command of ``app``."""
+    for noun in NOUNS:
+        app.cli.add_command(noun)

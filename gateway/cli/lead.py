@@ -1,0 +1,152 @@
+"""``flask lead``: the stored leads, to read."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import click
+from sqlalchemy import Row, func, select
+
+from gateway.cli.common import Noun, OneLine, as_json, read, show_json, show_table, system
+from gateway.models import Lead, LeadExternalId
+from gateway.normal import fold_label
+from gateway.store.reading import show_lead
+
+FOUND_AT_MOST = 50
+PAGE = 1000
+LEAST_DIGITS = 7
+"""From here on two numbers are one where they differ in the country code only."""
+
+_lead = Lead.__table__
+COLUMNS = (
+    "lead_id",
+    "created_at",
+    "external_id",
+    "full_name",
+    "phone",
+    "cell",
+    "fax",
+    "email",
+    "source",
+)
+_columns = select(
+    *(_lead.c[name] for name in COLUMNS), _lead.c.first_name, _lead.c.last_name
+).order_by(_lead.c.lead_id.desc())
+
+leads = Noun("lead", help="The stored leads, to read.")
+
+
+@leads.command("show")
+@click.argument("lead_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@as_json
+def show(lead_id: int, as_json: bool) -> None:
+    """Show one lead whole; sensitive values are masked."""
+    running = system()
+    lead = show_lead(running.engine, lead_id, running.schema)
+    if lead is None:
+        raise click.ClickException(f"There is no lead {lead_id}.")
+    if as_json:
+        show_json(lead)
+        return
+    show_table(("field", "value"), _lines(lead))
+
+
+@leads.command("list")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many."
+)
+@as_json
+def show_recent(limit: int, as_json: bool) -> None:
+    """List the newest leads."""
+    _show_rows([_shown(row) for row in read(_columns.limit(limit))], as_json=as_json)
+
+
+@leads.command("find")
+@click.argument("text", metavar="TEXT", type=OneLine(255))
+@as_json
+def find(text: str, as_json: bool) -> None:
+    """Find the newest leads by TEXT: an external id, an e-mail address, a phone number, a name."""
+    found = [_shown(row) for row in islice(_matching(text), FOUND_AT_MOST)]
+    _show_rows(found, as_json=as_json)
+
+
+@leads.command("count")
+def count() -> None:
+    """Print how many leads are stored."""
+    click.echo(read(select(func.count()).select_from(_lead))[0][0])
+
+
+def _matching(text: str) -> Iterator[Row[Any]]:
+    """Yield the leads that ``text`` names, newest first, with a page of them in memory at a time.
+
+    Compared here and not in the database: only so is the normal form the same on every engine.
+    """
+    by_external_id = {
+        lead_id
+        for (lead_id,) in read(
+            select(LeadExternalId.lead_id).where(LeadExternalId.external_id == text)
+        )
+    }
+    email, name, number = text.casefold(), fold_label(text), _digits(text)
+    for row in _newest_first():
+        if (
+            row.lead_id in by_external_id
+            or (row.email and row.email.casefold() == email)
+            or (number and any(_same_number(number, each) for each in _numbers(row)))
+            or name in fold_label(_full_name(row) or "")
+        ):
+            yield row
+
+
+def _newest_first() -> Iterator[Row[Any]]:
+    rows = read(_columns.limit(PAGE))
+    while rows:
+        yield from rows
+        rows = read(_columns.where(_lead.c.lead_id < rows[-1].lead_id).limit(PAGE))
+
+
+def _digits(text: str) -> str:
+    """Return the digits of what may be a phone number, nothing of another text."""
+    if any(character.isalpha() or character == "@" for character in text):
+        return ""
+    return "".join(character for character in text if character.isdigit())
+
+
+def _numbers(row: Row[Any]) -> Iterator[str]:
+    for number in (row.phone, row.cell, row.fax):
+        if number:
+            yield "".join(character for character in number if character.isdigit())
+
+
+def _same_number(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    if len(shorter) < LEAST_DIGITS:
+        return one == other
+    return longer.endswith(shorter)
+
+
+def _full_name(row: Row[Any]) -> str | None:
+    return row.full_name or " ".join(filter(None, (row.first_name, row.last_name))) or None
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in COLUMNS} | {"full_name": _full_name(row)}
+
+
+def _show_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(COLUMNS, [list(row.values()) for row in rows])
+
+
+def _lines(lead: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the rows of a table of what the lead has: one for each value, note, event and file."""
+    for name, value in lead.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}: {key}", text) for key, text in _lines(value))
+        elif isinstance(value, list):
+            for item in value:
+                yield name, " · ".join(map(str, item.values())) if isinstance(item, dict) else item
+        elif value is not None:
+            yield name, value

@@ -1,0 +1,5 @@
+"""The commands of the endpoint, one module each."""
+
+from gateway.commands.lead_set import LEAD_SET
+
+COMMANDS = (LEAD_SET,)

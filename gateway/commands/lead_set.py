@@ -1,0 +1,72 @@
+"""``lead_set``: the conductor. Parse, settle what cannot be taken, store, reply."""
+
+from collections.abc import Sequence
+
+from marshmallow import ValidationError
+
+from gateway.contract import Call, Caller, Command, Parsed, Rejected, Reply, System
+from gateway.errors import BadForm, NotAllowed, problem
+from gateway.formats import Flag
+from gateway.schema import LeadSchema, parse
+from gateway.store import CREATE, store
+from gateway.store.references import resolve
+
+CREATED = "Lead Creation Successful"
+UPDATED = "Lead Update Successful"
+
+
+def lead_set(call: Call, system: System, caller: Caller) -> Reply:
+    """Insert or update one lead; answers with its id. Raises Refused for every cause."""
+    settings = system.settings
+    dry_run = _dry_run(call, caller)
+    parsed = parse(
+        call.form,
+        system.schema,
+        uploads=call.uploads,
+        leading_plus=call.leading_plus,
+        ignore_empty=caller.ignore_empty,
+    )
+    parsed = resolve(parsed, system.engine, create_pools=settings.GATEWAY_CREATE_POOLS)
+    kept = settle(
+        parsed, system.schema, on_invalid=caller.on_invalid or settings.GATEWAY_ON_INVALID
+    )
+    outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
+    return Reply(
+        status=0,
+        status_message=CREATED if outcome.action == CREATE else UPDATED,
+        lead_id=outcome.lead_id,
+        warnings=tuple(rejected.problem for rejected in kept),
+        decision=outcome.decision if dry_run else None,
+        recorded=not dry_run,
+    )
+
+
+def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[Rejected]:
+    """Return the rejected values that are kept aside; raises BadForm where the post is refused.
+
+    Only an insert is stored without a value, and only where ``on_invalid`` is ``keep`` and each
+    rejected value is one that may be missing (contract, "A value that cannot be read").
+    """
+    order = {name: position for position, name in enumerate(schema.fields)}
+    rejected = sorted(parsed.rejected, key=lambda each: order.get(each.problem.field, len(order)))
+    keep = parsed.mode == "insert" and on_invalid == "keep"
+    if rejected and not (keep and all(each.keepable for each in rejected)):
+        raise BadForm(tuple(each.problem for each in rejected))
+    if parsed.mode == "update" and not parsed.changes.keys() & {"lead_id", "external_id"}:
+        raise BadForm((problem("lead_id", "required", "an update needs lead_id or external_id"),))
+    return rejected
+
+
+def _dry_run(call: Call, caller: Caller) -> bool:
+    if not call.dry_run.strip():
+        return False
+    try:
+        asked = Flag().deserialize(call.dry_run.strip())
+    except ValidationError as error:
+        raise BadForm((problem("dry_run", "invalid", str(error.messages[0])),)) from None
+    if asked and not caller.may_dry_run:
+        raise NotAllowed("dry_run: this login may not try without writing", field="dry_run")
+    return bool(asked)
+
+
+LEAD_SET = Command("lead_set", lead_set, help="Adds a lead, or updates one that is there.")

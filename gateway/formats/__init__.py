@@ -1,0 +1,56 @@
+"""Marshmallow fields for the forms in which old callers write a value; lenient, by name.
+
+The schema reads these facts off a field; a plain Marshmallow field has none of them:
+
+- ``multiline``: line ends and tabs are kept;
+- ``many``: the field takes a list of texts;
+- ``free``: several values of an array are joined into the one text;
+- ``keeps_plus``: a leading plus sign means something;
+- ``structured``: the field takes the value as it came and cleans it itself;
+- ``wire_type``: what the documentation page calls it.
+"""
+
+from gateway.formats.dates import BirthDate, LocalDateTime
+from gateway.formats.messages import HALF_CHARACTER, Message, broken, check_length
+from gateway.formats.notes import Note, Notes
+from gateway.formats.numbers import BIGGEST, Degrees, Flag, GmtOffset, IdOrLabel, WholeNumber, YesNo
+from gateway.formats.texts import (
+    EmailAddress,
+    FileContents,
+    FileName,
+    Identifier,
+    IpAddress,
+    Label,
+    Mode,
+    Tags,
+    Text,
+    base_name,
+)
+
+__all__ = [
+    "BIGGEST",
+    "HALF_CHARACTER",
+    "BirthDate",
+    "Degrees",
+    "EmailAddress",
+    "FileContents",
+    "FileName",
+    "Flag",
+    "GmtOffset",
+    "IdOrLabel",
+    "Identifier",
+    "IpAddress",
+    "Label",
+    "LocalDateTime",
+    "Message",
+    "Mode",
+    "Note",
+    "Notes",
+    "Tags",
+    "Text",
+    "WholeNumber",
+    "YesNo",
+    "base_name",
+    "broken",
+    "check_length",
+]

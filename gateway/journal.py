@@ -1,0 +1,86 @@
+"""What reached us and what became of it: one row a post, written with its lead or alone."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from gateway.contract import Call, Caller
+from gateway.errors import Problem
+from gateway.files import FileStore
+from gateway.models import Submission
+
+INLINE_BODY = 65_536
+"""Bodies up to this many bytes stand in the row; larger ones lie in the file store."""
+
+ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
+"""What may become of a post."""
+
+_insert = insert(Submission.__table__)
+
+
+def record(
+    connection: Connection,
+    call: Call,
+    kept_body: Mapping[str, Any],
+    *,
+    outcome: str,
+    caller: Caller | None = None,
+    lead_id: int | None = None,
+    problems: Sequence[Problem] = (),
+    unknown: Sequence[str] = (),
+    decision: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the row of ``call`` in the transaction of ``connection``.
+
+    ``kept_body`` comes from ``keep_body``, which must have run before.
+    """
+    connection.execute(
+        _insert,
+        {
+            "request_id": call.request_id,
+            "received_at": call.received_at,
+            "caller": caller.name if caller else None,
+            "address": call.address[:45],
+            "method": call.method[:10],
+            "path": call.path[:255],
+            "query": call.query or None,
+            "content_type": call.content_type[:255],
+            "origin": call.origin[:255] or None,
+            "caller_request_id": call.caller_request_id or None,
+            "command": call.command[:100],
+            "outcome": outcome,
+            "codes": ",".join(dict.fromkeys(each.code for each in problems))[:255] or None,
+            "problems": [[each.field, each.code, each.message] for each in problems] or None,
+            "unknown": list(unknown) or None,
+            "lead_id": lead_id,
+            "decision": dict(decision) if decision else None,
+            "duration_us": (time.perf_counter_ns() - call.started) // 1000,
+            "body_size": call.body_size,
+            "body_sha256": call.body_sha256,
+            "flags": _flags(call) or None,
+            **kept_body,
+        },
+    )
+
+
+def keep_body(call: Call, files: FileStore) -> dict[str, Any]:
+    """Return where the body of ``call`` lies, as columns; a large one is put into ``files`` now.
+
+    Files are written before the row that names them, so that no row ever names a missing file.
+    """
+    if call.body is None:
+        return {"body": None, "stored_sha256": None}
+    if len(call.body) <= INLINE_BODY:
+        return {"body": call.body, "stored_sha256": None}
+    return {"body": None, "stored_sha256": files.put(call.body)}
+
+
+def _flags(call: Call) -> str:
+    flags = []
+    if call.fallback_charset_used:
+        flags.append("fallback_charset")
+    if call.credentials.in_address:
+        flags.append("credentials_in_address")
+    return ",".join(flags)

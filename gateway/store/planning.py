@@ -1,0 +1,164 @@
+"""What a post makes of a lead, decided before anything is written; pure, so it can be tried dry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.contract import Parsed, Rejected
+from gateway.formats import Note
+from gateway.models import LONG_TEXT
+from gateway.normal import fold_label, mask
+from gateway.schema import LeadSchema
+
+COLUMNS = {"ownerID": "owner_id", "pool": "pool_id", "custom_status": "custom_status_id"}
+"""Wire names whose column is called otherwise."""
+
+NOT_COLUMNS = frozenset(
+    {
+        "lead_id",
+        "external_id",
+        "note",
+        "notes",
+        "tags",
+        "tag_append",
+        "admin_notes_append",
+    }
+)
+"""Fields that are appended to a lead or find it; they have no column to be replaced."""
+
+NOT_STORED = "Not stored"
+"""Status of the note that holds a value which was kept aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The writes of one post: ``values`` by column (only what changes), and the rows to add.
+
+    ``tags`` is the whole new list, or ``None`` where it stays. ``changed`` are wire names.
+    """
+
+    values: Mapping[str, Any]
+    changed: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
+    tags: tuple[str, ...] | None = None
+    followup_at: datetime | None = None
+    new_external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A lead as the plan needs it: its row by column, its tags in order; none for a new lead."""
+
+    row: Any = field(default_factory=dict)
+    tags: Sequence[str] = ()
+
+
+def plan(
+    parsed: Parsed,
+    stored: Stored | None,
+    schema: LeadSchema,
+    *,
+    kept: Sequence[Rejected] = (),
+    new_external_id: bool = False,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Plan:
+    """Return what ``parsed`` makes of ``stored`` (``None``: of a new lead).
+
+    ``kept`` are the values to put into a note; ``new_external_id`` says that the sent external id
+    does not find any lead yet.
+    """
+    row = stored.row if stored else {}
+    wanted = _columns(parsed.changes, schema, row)
+    external_id = parsed.changes.get("external_id")
+    # Several ids may find a lead. An update by lead_id says which is shown; else the first one is.
+    if external_id and (not row.get("external_id") or "lead_id" in parsed.changes):
+        wanted["external_id"] = external_id
+    appended = parsed.changes.get("admin_notes_append")
+    if appended:
+        wanted["admin_notes"] = _append(
+            wanted.get("admin_notes", row.get("admin_notes")), appended, now, zone
+        )
+    values = {column: value for column, value in wanted.items() if row.get(column) != value}
+    tags = _tags(parsed.changes, stored.tags if stored else ())
+    notes = _notes(parsed.changes, kept, schema)
+    changed = _changed(values, row, tags, notes)
+    return Plan(
+        values=values,
+        changed=changed,
+        notes=notes,
+        tags=tags,
+        followup_at=values.get("followup_date"),
+        new_external_id=parsed.changes.get("external_id") if new_external_id else None,
+    )
+
+
+def _columns(
+    changes: Mapping[str, Any], schema: LeadSchema, row: Mapping[str, Any]
+) -> dict[str, Any]:
+    wanted = {
+        COLUMNS.get(name, name): value
+        for name, value in changes.items()
+        if name not in NOT_COLUMNS and name not in schema.custom
+    }
+    custom = {name: changes[name] for name in schema.custom if name in changes}
+    if custom:
+        merged = dict(row.get("custom") or {}) | schema.dump_custom(custom)
+        kept = {name: value for name, value in merged.items() if value is not None}
+        wanted["custom"] = kept or None
+    return wanted
+
+
+def _append(old: str | None, text: str, now: datetime, zone: ZoneInfo) -> str:
+    line = f"[{now.astimezone(zone):%Y-%m-%d %H:%M:%S}] {text}"
+    return f"{old}\n{line}" if old else line
+
+
+def _tags(changes: Mapping[str, Any], old: Sequence[str]) -> tuple[str, ...] | None:
+    if "tags" not in changes and not changes.get("tag_append"):
+        return None
+    replaced = changes["tags"] or () if "tags" in changes else old
+    tags: dict[str, str] = {}
+    for tag in (*replaced, *(changes.get("tag_append") or ())):
+        tags.setdefault(fold_label(tag), tag)
+    new = tuple(tags.values())
+    return None if new == tuple(old) else new
+
+
+def _notes(
+    changes: Mapping[str, Any], kept: Sequence[Rejected], schema: LeadSchema
+) -> tuple[Note, ...]:
+    notes = []
+    if changes.get("note"):
+        notes.append(Note("Note", changes["note"]))
+    notes.extend(changes.get("notes") or ())
+    for rejected in kept:
+        field = schema.fields[rejected.problem.field]
+        sent = mask(rejected.sent) if field.sensitive else rejected.sent
+        text = f"{rejected.problem.message}. Sent: {sent}"
+        # What is too long for its field may be too long for one note as well.
+        parts = [text[start : start + LONG_TEXT] for start in range(0, len(text), LONG_TEXT)]
+        notes.extend(Note(NOT_STORED, part) for part in parts)
+    return tuple(notes)
+
+
+def _changed(
+    values: Mapping[str, Any],
+    row: Mapping[str, Any],
+    tags: tuple[str, ...] | None,
+    notes: tuple[Note, ...],
+) -> tuple[str, ...]:
+    wire_names = {column: name for name, column in COLUMNS.items()}
+    names = [wire_names.get(column, column) for column in values if column != "custom"]
+    if "custom" in values:
+        old, new = row.get("custom") or {}, values["custom"] or {}
+        names.extend(
+            name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)
+        )
+    if tags is not None:
+        names.append("tags")
+    if notes:
+        names.append("notes")
+    return tuple(names)

@@ -1,0 +1,125 @@
+"""Step 1: an HTTP request as a call, an answer as an HTTP response; the only part that knows Flask.
+
+The bytes are read here and not by the framework: its form loses what is not UTF-8, takes the first
+of repeated names, and gives an empty form for a broken body.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Flask, Response, redirect, request
+from werkzeug import Response as AnyResponse
+
+from gateway import page, readiness
+from gateway.contract import Answer, System
+from gateway.dispatch import dispatch
+from gateway.transport import call, reading
+from gateway.transport.identity import client_address, new_request_id
+
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "X-Request-Id, X-Gateway-Error, X-Gateway-Warning, X-Gateway-Decision"
+    ),
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "content-type, authorization, accept, idempotency-key, x-dry-run, x-request-id"
+    ),
+    "Access-Control-Max-Age": "86400",
+}
+"""What a browser asks before it posts across origins; there are no cookies to protect."""
+
+
+def install(app: Flask, system: System) -> None:
+    """Add the routes: each endpoint with and without a trailing slash, ``/`` and the two probes."""
+    # A redirect would lose the post: an address with a doubled slash is another one instead.
+    app.url_map.merge_slashes = False
+    endpoints = system.settings.GATEWAY_ENDPOINTS
+    receive = _receiver(system)
+    for path in dict.fromkeys(endpoint.rstrip("/") for endpoint in endpoints):
+        for rule in (path, f"{path}/"):
+            app.add_url_rule(
+                rule, "service", receive, methods=METHODS, provide_automatic_options=False
+            )
+    app.add_url_rule("/", "root", lambda: redirect(endpoints[0]))
+    app.add_url_rule("/healthz", "healthz", lambda: _text(["ok"]))
+    app.add_url_rule("/readyz", "readyz", lambda: _ready(system))
+    app.after_request(_no_sniffing)
+
+
+def _receiver(system: System) -> Callable[[], Response]:
+    def receive() -> Response:
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=PREFLIGHT)
+        received = _request(system)
+        post = call.build(received, system.settings)
+        if request.method != "POST" and not post.command and post.problem is None:
+            return _response(_page(system), received.request_id)
+        response = _response(dispatch(post, system), received.request_id)
+        response.headers.update(CORS)
+        return response
+
+    return receive
+
+
+def _request(system: System) -> call.Request:
+    environ = request.environ
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    settings = system.settings
+    body = reading.EMPTY
+    if request.method == "POST":
+        body = reading.read(environ, settings.GATEWAY_MAX_BODY)
+    return call.Request(
+        request_id=new_request_id(),
+        received_at=datetime.now(UTC),
+        method=request.method,
+        path=request.path,
+        address=client_address(
+            headers,
+            environ.get("REMOTE_ADDR") or "",
+            proxies=settings.GATEWAY_TRUSTED_PROXIES,
+        ),
+        headers=headers,
+        query=environ.get("QUERY_STRING", "").encode("latin-1"),
+        body=body,
+    )
+
+
+def _page(system: System) -> Answer:
+    return page.answer(
+        system,
+        show=request.args.get("show"),
+        accept=request.headers.get("Accept", ""),
+        authorization=request.headers.get("Authorization", ""),
+        ask_login="login" in request.args,
+    )
+
+
+def _response(answer: Answer, request_id: str) -> Response:
+    response = Response(
+        answer.body,
+        status=answer.http_status,
+        content_type=answer.content_type,
+        headers=dict(answer.headers),
+    )
+    response.headers.setdefault("X-Request-Id", request_id)
+    return response
+
+
+def _ready(system: System) -> Response:
+    missing = readiness.check(system)
+    return _text(missing or ["ready"], 503 if missing else 200)
+
+
+def _text(lines: list[str], status: int = 200) -> Response:
+    return Response("\n".join(lines), status=status, mimetype="text/plain")
+
+
+def _no_sniffing(response: AnyResponse) -> AnyResponse:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,145 @@
+"""The bytes of a request as a Call; pure, and without an exception for any bytes whatever."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from config import Settings
+from gateway import normal
+from gateway.contract import CONTROLS, CREDENTIALS, Call, Credentials
+from gateway.errors import BrokenBody, Refused, UnknownCommand
+from gateway.transport import bodies, fields, forms, names, redact
+from gateway.transport.bodies import Content
+from gateway.transport.fields import Fields
+from gateway.transport.identity import header_text
+from gateway.transport.pairs import Pair, check_count
+from gateway.transport.reading import EMPTY, Body
+
+log = logging.getLogger("gateway.transport")
+
+_TAKEN_OUT = CREDENTIALS | CONTROLS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request as it came: ``headers`` by lower-case name, ``query`` without its ``?``."""
+
+    request_id: str
+    received_at: datetime
+    method: str = "POST"
+    path: str = "/service"
+    address: str = ""
+    headers: Mapping[str, str]
+    query: bytes = b""
+    body: Body = EMPTY
+
+
+def build(request: Request, settings: Settings) -> Call:
+    """Return the call that ``request`` makes; ``Call.problem`` says why it cannot be taken.
+
+    Never raises: every post gets an answer and its row in the journal.
+    """
+    started = time.perf_counter_ns()
+    fallback = settings.GATEWAY_FALLBACK_CHARSET
+    header = request.headers.get
+    sent = Fields()
+    kept: bytes | None = None
+    in_address = False
+    problem: Refused | None = None
+    try:
+        content = bodies.read(_plain_body(request), header("content-type", ""), fallback=fallback)
+        kept = content.kept
+        sent, in_address = _fields(content, forms.parse(request.query), fallback=fallback)
+        problem = _refusal(sent, request.method, settings)
+    except Refused as refusal:
+        problem = refusal
+    except Exception:
+        log.exception("%s could not be read", request.request_id)
+        problem = Refused(f"Internal error, reference {request.request_id}", code="internal")
+    said = {name: names.single(value) for name, value in sent.form.items() if name in _TAKEN_OUT}
+    return Call(
+        request_id=request.request_id,
+        received_at=request.received_at,
+        method=request.method,
+        path=request.path,
+        address=request.address,
+        command=_command(said),
+        form={name: value for name, value in sent.form.items() if name not in _TAKEN_OUT},
+        uploads=sent.uploads,
+        leading_plus=sent.leading_plus,
+        credentials=Credentials(
+            login_id=said.get("ai_login_id", ""),
+            password=said.get("ai_login_password", ""),
+            site_token=said.get("ai_sitecom_token", ""),
+            token=said.get("ai_token", ""),
+            form_key=said.get("form_key", ""),
+            authorization=header("authorization", ""),
+            in_address=in_address,
+        ),
+        dry_run=_given(said, "dry_run") or header_text(header("x-dry-run", "")),
+        idempotency_key=(
+            _given(said, "idempotency_key") or header_text(header("idempotency-key", ""))
+        ),
+        accept=header("accept", ""),
+        origin=header_text(header("origin", "")),
+        content_type=header_text(header("content-type", "")),
+        caller_request_id=header_text(header("x-request-id", "")),
+        query=redact.form(request.query),
+        body=kept,
+        body_size=request.body.size,
+        body_sha256=request.body.sha256,
+        fallback_charset_used=sent.fallback_charset_used,
+        started=started,
+        problem=problem,
+    )
+
+
+def _plain_body(request: Request) -> bytes:
+    """Return the body, where it arrived whole and is not compressed."""
+    if request.body.problem is not None:
+        raise request.body.problem
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise BrokenBody(
+            f"The Content-Encoding {header_text(encoding, 40)} is not supported; "
+            "send the body as it is",
+            code="unsupported_body",
+        )
+    return request.body.content or b""
+
+
+def _fields(content: Content, address: list[Pair], *, fallback: str) -> tuple[Fields, bool]:
+    """Return the fields of body and address together, and whether the address has credentials."""
+    check_count(len(address) + len(content.pairs) + len(content.json_values or ()))
+    declared = content.declared
+    if content.json_values is None:
+        body = fields.from_pairs(content.pairs, declared=declared, fallback=fallback)
+    else:
+        body = fields.from_json(content.json_values)
+    if not address:
+        return body, False
+    beside = fields.from_pairs(address, declared=declared, fallback=fallback)
+    return fields.merge(beside, body), not CREDENTIALS.isdisjoint(beside.form)
+
+
+def _refusal(sent: Fields, method: str, settings: Settings) -> Refused | None:
+    """Return why the command that was sent cannot be taken, as far as its bytes tell."""
+    given = [sent.form[name] for name in ("command", "ai_command") if name in sent.form]
+    if any(isinstance(value, dict) for value in given):
+        return UnknownCommand("command: must be one name, not a list")
+    commands = {normal.clean(names.single(value)) for value in given} - {""}
+    if len(commands) > 1:
+        return UnknownCommand("command: command and ai_command differ; send one of them")
+    if commands and method in ("GET", "HEAD") and not settings.GATEWAY_ALLOW_GET:
+        return Refused("command: not taken by GET; send it by POST", code="method_not_allowed")
+    return None
+
+
+def _command(said: Mapping[str, str]) -> str:
+    return _given(said, "command") or _given(said, "ai_command")
+
+
+def _given(said: Mapping[str, str], name: str) -> str:
+    return normal.clean(said.get(name, ""))

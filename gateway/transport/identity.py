@@ -1,0 +1,45 @@
+"""Who asks, as the connection tells: our id of the request, the caller's own, the address."""
+
+import os
+import time
+from collections.abc import Mapping
+from ipaddress import ip_address
+from uuid import UUID
+
+
+def new_request_id() -> str:
+    """Return a new id of 36 characters that sorts by time (RFC 9562, version 7)."""
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    # The twelve bits below the millisecond are the time's own, so that a burst sorts as well.
+    number = milliseconds << 80 | 0x7 << 76 | (rest * 4096 // 1_000_000) << 64
+    number |= 0b10 << 62 | int.from_bytes(os.urandom(8), "big") >> 2
+    return str(UUID(int=number))
+
+
+def header_text(value: str, limit: int = 255) -> str:
+    """Return the printable ASCII of a header, cut to what the journal holds."""
+    return "".join(c for c in value[: 4 * limit] if " " <= c <= "~").strip()[:limit]
+
+
+def client_address(headers: Mapping[str, str], remote: str, *, proxies: int) -> str:
+    """Return the address of the caller.
+
+    Behind ``proxies`` reverse proxies of our own it is the n-th of X-Forwarded-For from the right:
+    what stands left of it was written by the caller and may be anything.
+    """
+    hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
+    if not proxies or len(hops) < proxies:
+        return remote
+    return _address(hops[-proxies]) or remote
+
+
+def _address(text: str) -> str:
+    """Return the plain address in ``text``, which may have a port; empty where it is none."""
+    bracketed = text.startswith("[")
+    host = text[1:].partition("]")[0] if bracketed else text
+    if not bracketed and text.count(":") == 1:
+        host = text.partition(":")[0]
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return ""

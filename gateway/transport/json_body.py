@@ -1,0 +1,112 @@
+"""A JSON object as form values, and where its secrets stand (contract, "JSON")."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from gateway.contract import FormValue
+from gateway.errors import BrokenBody
+from gateway.transport import charset, forms, names, redact
+from gateway.transport.pairs import check_count
+
+# An unclosed string is taken to the end, so that no quote in it is tried again.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+
+
+def parse(
+    body: bytes, *, declared: str | None, fallback: str
+) -> tuple[list[tuple[str, FormValue]], bytes | None]:
+    """Return the names and values of the object in ``body``, and ``body`` without its secrets.
+
+    A number is its literal text, ``true`` and ``false`` are words, ``null`` is empty, a list has
+    the keys 0, 1, 2 …; of equal keys the last one counts. The second is ``None`` where secrets
+    cannot be found for certain. Raises BrokenBody or TooLarge.
+    """
+    core = body.removeprefix(forms.BOM)
+    text, _ = charset.decode(core, declared, fallback)
+    _check_size(text)
+    try:
+        value = _load(text)
+        read = _plain(value)
+    except (ValueError, RecursionError):
+        raise BrokenBody("The body is not JSON that can be read; send one JSON object") from None
+    if not isinstance(value, dict):
+        raise BrokenBody("The JSON body must be one object with the names of the fields as keys")
+    return list(read.items()), _without_secrets(core, text)
+
+
+def _check_size(text: str) -> None:
+    """Raise before anything is built where ``text`` nests too deep or has too many values."""
+    depth = count = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth > names.MAX_DEPTH:
+                raise BrokenBody(f"The JSON body nests deeper than {names.MAX_DEPTH} levels")
+        elif token[0] in "]}":
+            depth -= 1
+        elif token[0] == ",":
+            count += 1
+            check_count(count + 1)
+
+
+def _load(text: str) -> Any:
+    return json.loads(
+        text, strict=False, parse_int=str, parse_float=str, parse_constant=_not_a_number
+    )
+
+
+def _not_a_number(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        made = names.Array()
+        for each in value:
+            made.put(None, _plain(each))
+        return made
+    if isinstance(value, dict):
+        made = names.Array()
+        for key, each in value.items():
+            made.put(key, _plain(each))
+        return made
+    return value
+
+
+def _without_secrets(body: bytes, text: str) -> bytes | None:
+    one_byte_each = len(text) == len(body)
+    if not one_byte_each and text.encode("utf-8", "surrogatepass") != body:
+        # In other charsets a byte of a character may look like a quote or a backslash.
+        return None
+    return redact.cut(body, _secrets(body.decode("latin-1")), filling=b'""')
+
+
+def _secrets(text: str) -> Iterator[redact.Span]:
+    """Yield where the value of each secret key stands, at any depth; ``text`` is good JSON."""
+    tokens = _TOKEN.finditer(text)
+    before = None
+    for token in tokens:
+        if token[0] == ":" and before is not None and redact.is_secret(_key(before)):
+            yield _value(tokens)
+        before = token[0]
+
+
+def _key(token: str) -> str:
+    return str(json.loads(token, strict=False))
+
+
+def _value(tokens: Iterator[re.Match[str]]) -> redact.Span:
+    """Consume the tokens of one value and return where it stands."""
+    first = last = next(tokens)
+    depth = 0
+    while True:
+        depth += (last[0] in ("[", "{")) - (last[0] in ("]", "}"))
+        if depth == 0:
+            return first.start(), last.end()
+        last = next(tokens)

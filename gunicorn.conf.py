@@ -1,0 +1,85 @@
+"""How gunicorn serves the gateway: ``gunicorn -c gunicorn.conf.py``.
+
+HOST, PORT and WEB_CONCURRENCY come from the environment; everything else can be overridden with
+GUNICORN_CMD_ARGS, for example ``GUNICORN_CMD_ARGS="--threads 16"``.
+"""
+
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+wsgi_app = "wsgi:app"
+chdir = str(Path(__file__).resolve().parent)
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+
+# Threads, because one slow client would stop a sync worker for everybody.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = 8
+
+# The app is built once: a bad setting or plugin stops the start, not every worker for ever.
+preload_app = True
+
+# A worker reports that it is alive by touching a file; on a busy disk that can take longer than
+# the timeout, and the worker would be killed for it.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+
+timeout = 30
+# What has begun is answered, even to a client that pauses for as long as transport lets it.
+graceful_timeout = 40
+# A little longer than the 60 seconds for which common load balancers keep a connection: the side
+# that sends the requests must be the one that closes, or posts get lost on a closing connection.
+keepalive = 65
+
+# What Apache takes by default, so a caller with a long query string needs no change.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# X-Forwarded-For is read by the app, and only as far as GATEWAY_TRUSTED_PROXIES says.
+forwarded_allow_ips = "127.0.0.1,::1"
+
+# One fixed socket in the home folder would be shared by every gunicorn of the user.
+control_socket_disable = True
+
+accesslog = "-"
+access_log_format = (
+    '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)sus "%(a)s" %({x-request-id}o)s'
+)
+
+_QUERY = re.compile(r"\?[^\s'\"]*")
+
+
+class WithoutQuery(Logger):
+    """Gunicorn's logger, but no query string reaches a log: old callers put passwords there."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        if _cut_query not in self.error_log.filters:
+            self.error_log.addFilter(_cut_query)
+
+    def atoms(
+        self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any
+    ) -> dict[str, Any]:
+        # The path as it came: decoded, a %0A in it would begin a line of the caller's own.
+        path = environ["RAW_URI"].partition("?")[0]
+        return super().atoms(resp, req, environ, request_time) | {"U": path}
+
+
+def _cut_query(record: logging.LogRecord) -> bool:
+    record.msg = _QUERY.sub("?...", record.getMessage())
+    record.args = ()
+    return True
+
+
+logger_class = WithoutQuery
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    # Connections made while the app was built belong to the master; two processes that use one
+    # would read each other's answers.
+    worker.app.wsgi().extensions["gateway"].engine.dispose(close=False)

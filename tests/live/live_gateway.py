@@ -1,0 +1,190 @@
+"""A gateway as it runs in production: gunicorn, two workers, a port and a database of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from config import ROOT
+
+LOGIN, SECRET = "LOGIN", "SECRET"
+FORM = "application/x-www-form-urlencoded"
+PATIENCE = 60
+
+
+def clean_environment(**values: str) -> dict[str, str]:
+    """Return this process's environment without the settings in it, and with ``values``."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GATEWAY_", "GUNICORN_", "FLASK_"))
+        and name not in ("DATABASE_URL", "HOST", "PORT", "WEB_CONCURRENCY")
+    }
+    return ours | {"FLASK_SKIP_DOTENV": "1"} | values
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a post was answered: ``pairs`` as text."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), strict_parsing=True))
+
+    @property
+    def lead_id(self) -> int:
+        """The lead of a success; fails the test where it is none."""
+        pairs = self.pairs
+        assert pairs["status"] == "0", self.body
+        return int(pairs["lead_id"])
+
+
+@dataclass
+class LiveGateway:
+    """One running gunicorn."""
+
+    environment: dict[str, str]
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @cached_property
+    def port(self) -> int:
+        return int(self.wait_for_log(r"Listening at: http://127\.0\.0\.1:(\d+)")[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/service"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def wait_for_log(self, pattern: str) -> re.Match[str]:
+        """Return the match of ``pattern`` in the log, from the moment when it stands there."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and self.process.poll() is None:
+            if found := re.search(pattern, self.log):
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"no {pattern!r} in the log:\n{self.log}")
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def exchange(self, request: bytes) -> Answer:
+        """Send exactly these bytes, all of them, and then read the answer."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return read_answer(connection)
+
+    def lead(self, lead_id: int) -> dict[str, Any]:
+        """Return the lead as the command line shows it."""
+        return dict(json.loads(self.flask("lead", "show", str(lead_id), "--json")))
+
+    def count(self) -> int:
+        return int(self.flask("lead", "count"))
+
+    def file(self, lead_id: int) -> tuple[str, bytes]:
+        """Return the name and the bytes of the one file of a lead."""
+        (file,) = self.lead(lead_id)["files"]
+        (path,) = (self.folder / "files").rglob(file["sha256"])
+        content = path.read_bytes()
+        assert file["size"] == len(content)
+        return file["name"], content
+
+    def flask(self, *arguments: str, given: str = "") -> str:
+        """Return what a ``flask`` command prints."""
+        return flask(self.environment, *arguments, given=given)
+
+
+def flask(environment: Mapping[str, str], *arguments: str, given: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=ROOT,
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running(database_url: str, folder: Path, **settings: str) -> Iterator[LiveGateway]:
+    """Give a gateway that takes posts of LOGIN with the password SECRET."""
+    environment = clean_environment(
+        DATABASE_URL=database_url,
+        GATEWAY_FILES_URL=f"file://{folder}/files",
+        # The kernel chooses a port that is free.
+        PORT="0",
+        **settings,
+    )
+    flask(environment, "db", "upgrade")
+    flask(environment, "login", "add", LOGIN, "--password-stdin", given=SECRET)
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")],
+            # From another folder: the configuration finds the app by itself.
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        gateway = LiveGateway(environment, folder, process)
+        yield gateway
+        assert "Traceback" not in gateway.log
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        shutil.rmtree(folder / "files", ignore_errors=True)
+
+
+def form(**fields: object) -> bytes:
+    """Return a urlencoded ``lead_set`` of LOGIN."""
+    known = {
+        "command": "lead_set",
+        "mode": "insert",
+        "ai_login_id": LOGIN,
+        "ai_login_password": SECRET,
+    }
+    return urlencode(known | fields, doseq=True).encode()
+
+
+def request(body: bytes, *headers: str, target: str = "/service", version: str = "1.1") -> bytes:
+    """Return the bytes of a POST; its content type and length are added."""
+    lines = (
+        f"POST {target} HTTP/{version}",
+        "Host: gateway.test",
+        f"Content-Type: {FORM}",
+        f"Content-Length: {len(body)}",
+        *headers,
+    )
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    response = HTTPResponse(connection, method="POST")
+    response.begin()
+    return Answer(response.status, dict(response.getheaders()), response.read())

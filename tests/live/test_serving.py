@@ -1,0 +1,83 @@
+"""What only the server has: many clients at once, slow ones, huge bodies, an end, logs."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from live_gateway import PATIENCE, LiveGateway, form, read_answer, request
+
+STALLED = 6
+"""Clients that stop in the middle; fewer than one worker has threads."""
+
+
+def test_posts_at_once_through_both_workers_are_all_stored(
+    start: Callable[..., LiveGateway], engine: str
+) -> None:
+    gateway = start(engine)
+    posts = [request(form(external_id=f"e{number}", tags="a,b")) for number in range(60)]
+    with ThreadPoolExecutor(16) as clients:
+        answers = list(clients.map(gateway.exchange, posts))
+    assert min(answer.lead_id for answer in answers) == 1001
+    assert len({answer.lead_id for answer in answers}) == gateway.count() == 60
+
+
+def test_slow_clients_hold_up_nobody_and_are_served(live: LiveGateway) -> None:
+    post = request(form(last_name="Slow"))
+    slow = [live.connect() for _ in range(STALLED)]
+    for connection in slow:
+        connection.sendall(post[:-5])
+    for number in range(20):
+        assert live.exchange(request(form(last_name=f"Quick {number}"))).status == 200
+    for connection in slow:
+        connection.sendall(post[-5:])
+        assert read_answer(connection).lead_id
+        connection.close()
+
+
+def test_client_that_falls_silent_is_refused_in_time(live: LiveGateway) -> None:
+    with live.connect() as silent:
+        silent.sendall(request(form(last_name="Silent"))[:-5])
+        answer = read_answer(silent)
+    assert answer.pairs["status"] == "1"
+    assert "did not arrive in time" in answer.pairs["status_message"]
+
+
+@pytest.mark.parametrize("size", [17 * 1024 * 1024, 20_000_000])
+def test_refusal_of_a_huge_body_arrives(live: LiveGateway, size: int) -> None:
+    body = form(last_name="Huge") + b"&upload_file_name=a&upload_file_contents="
+    # All is sent before the answer is read, as most clients do.
+    answer = live.exchange(request(body + b"x" * (size - len(body))))
+    assert answer.status == 200
+    assert answer.pairs["status"] == "1"
+    assert answer.headers["X-Gateway-Error"] == "too_large"
+
+
+def test_term_lets_what_has_begun_finish(start: Callable[..., LiveGateway]) -> None:
+    gateway = start()
+    post = request(form(last_name="Last"))
+    with gateway.connect() as connection:
+        connection.sendall(post[:-5])
+        # An answer on another connection shows that the workers are at it.
+        gateway.exchange(request(form(last_name="Before")))
+        gateway.process.terminate()
+        gateway.wait_for_log("Handling signal: term")
+        connection.sendall(post[-5:])
+        assert read_answer(connection).lead_id == 1002
+    assert gateway.process.wait(PATIENCE) == 0
+    assert gateway.count() == 2
+
+
+def test_no_query_string_reaches_a_log(live: LiveGateway) -> None:
+    query = "ai_login_id=LOGIN&ai_login_password=a-secret"
+    live.exchange(request(b"mode=insert", target=f"/service?{query}"))
+    live.exchange(request(b"", target=f"/unknown%0Aforged?{query}"))
+    assert live.exchange(request(b"", target=f"/service?{query}\xe9")).status == 400
+    live.wait_for_log("POST /service HTTP/1.1")
+    live.wait_for_log("POST /unknown%0Aforged HTTP/1.1")
+    live.wait_for_log(r"Invalid HTTP request line: 'POST /service\?\.\.\. HTTP/1.1'")
+    assert "a-secret" not in live.log
+
+
+def test_answer_names_the_request_as_the_log_does(live: LiveGateway) -> None:
+    answer = live.exchange(request(form(last_name="Traced")))
+    live.wait_for_log(answer.headers["X-Request-Id"])

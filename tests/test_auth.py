@@ -1,0 +1,161 @@
+"""Who is calling: every way to say it, and one answer to every wrong one."""
+
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import update
+
+from gateway import auth
+from gateway.contract import Credentials
+from gateway.errors import AuthenticationFailed
+from gateway.models import Login
+from gateway.testing import Gateway
+
+LOGINS = [
+    {"name": "web", "password": "s3cret"},
+    {"name": "Überall", "password": "пароль"},
+    {"name": "site", "site_token": "tok-1"},
+    {"name": "off", "password": "s3cret", "disabled": True},
+    {"name": "gone", "password": "s3cret", "retired": True},
+]
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
+    return make_gateway(logins=LOGINS)
+
+
+def basic(text: str | bytes) -> str:
+    return "Basic " + b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("credentials", "name"),
+    [
+        ({"login_id": "web", "password": "s3cret"}, "web"),
+        ({"login_id": " web ", "password": "\ts3cret\n"}, "web"),
+        ({"login_id": "Überall", "password": "пароль"}, "Überall"),
+        ({"site_token": "tok-1"}, "site"),
+        ({"site_token": " tok-1 "}, "site"),
+        ({"authorization": basic("web:s3cret")}, "web"),
+        ({"authorization": basic("Überall:пароль")}, "Überall"),
+        ({"authorization": basic("web:s3cret").replace("Basic", "basic")}, "web"),
+        ({"authorization": "Bearer tok-1"}, "site"),
+        ({"authorization": basic("web:s3cret"), "login_id": "web", "password": "s3cret"}, "web"),
+        ({"authorization": "Bearer tok-1", "site_token": "tok-1"}, "site"),
+        ({"login_id": "web", "password": "s3cret", "site_token": "tok-1"}, "web"),
+        # A proxy's own scheme is none of ours.
+        ({"authorization": "Negotiate abc", "login_id": "web", "password": "s3cret"}, "web"),
+    ],
+)
+def test_right_credentials_name_their_login(
+    gateway: Gateway, credentials: dict[str, str], name: str
+) -> None:
+    assert auth.identify(Credentials(**credentials), gateway.system).name == name
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {},
+        {"login_id": "web"},
+        {"password": "s3cret"},
+        {"login_id": "web", "password": "S3cret"},
+        {"login_id": "WEB", "password": "s3cret"},
+        {"login_id": "nobody", "password": "nobody"},
+        {"login_id": "off", "password": "s3cret"},
+        {"login_id": "gone", "password": "s3cret"},
+        {"login_id": "site", "password": "tok-1"},
+        {"login_id": "w\0eb", "password": "s3cret"},
+        {"login_id": "\ud800", "password": "\ud800"},
+        {"login_id": "x" * 500, "password": "s3cret"},
+        {"site_token": "tok-2"},
+        {"site_token": "\ud800"},
+        {"token": "anything"},
+        {"form_key": "anything"},
+        {"login_id": "web", "password": "s3cret", "site_token": "tok-2"},
+        {"login_id": "web", "password": "s3cret", "token": "anything"},
+        {"authorization": basic("web:wrong")},
+        {"authorization": basic("web:s3cret"), "login_id": "web", "password": "other"},
+        {"authorization": basic("web:s3cret"), "login_id": "off", "password": "s3cret"},
+        {"authorization": "Bearer tok-1", "site_token": "tok-2"},
+        {"authorization": "Basic !!!"},
+        {"authorization": basic(b"\xff\xfe:x")},
+        {"authorization": "Bearer"},
+    ],
+)
+def test_wrong_credentials_have_one_text(gateway: Gateway, credentials: dict[str, str]) -> None:
+    with pytest.raises(AuthenticationFailed) as failed:
+        auth.identify(Credentials(**credentials), gateway.system)
+    assert str(failed.value) == "Authentication failed"
+
+
+def change(gateway: Gateway, **values: object) -> None:
+    with gateway.system.engine.begin() as connection:
+        connection.execute(update(Login).where(Login.name == "web").values(**values))
+
+
+def seconds_until_refused(gateway: Gateway, credentials: Credentials) -> float:
+    started = time.monotonic()
+    while time.monotonic() - started < 10:
+        try:
+            auth.identify(credentials, gateway.system)
+        except AuthenticationFailed:
+            return time.monotonic() - started
+    raise AssertionError("still taken")
+
+
+def test_login_that_is_disabled_stops_within_a_moment(gateway: Gateway) -> None:
+    credentials = Credentials(login_id="web", password="s3cret")
+    assert auth.identify(credentials, gateway.system).name == "web"
+    change(gateway, disabled_at=datetime.now(UTC))
+    assert seconds_until_refused(gateway, credentials) <= auth.FRESH_SECONDS + 1
+
+
+def test_password_that_is_changed_counts_within_a_moment(gateway: Gateway) -> None:
+    old = Credentials(login_id="web", password="s3cret")
+    auth.identify(old, gateway.system)
+    change(gateway, password_hash=auth.hash_password(" new "))
+    assert seconds_until_refused(gateway, old) <= auth.FRESH_SECONDS + 1
+    assert auth.identify(Credentials(login_id="web", password="new"), gateway.system)
+
+
+def test_new_login_works_at_once(gateway: Gateway) -> None:
+    credentials = Credentials(login_id="late", password="s3cret")
+    with pytest.raises(AuthenticationFailed):
+        auth.identify(credentials, gateway.system)
+    change(gateway, name="late")
+    assert auth.identify(credentials, gateway.system).name == "late"
+
+
+def test_open_system_takes_strangers_but_no_wrong_password(
+    make_gateway: Callable[..., Gateway],
+) -> None:
+    system = make_gateway(logins=LOGINS, GATEWAY_ALLOW_ANONYMOUS=True).system
+    assert auth.identify(Credentials(), system) == auth.ANONYMOUS
+    stranger = Credentials(login_id="old", password="old")
+    assert auth.identify(stranger, system) == auth.ANONYMOUS
+    with pytest.raises(AuthenticationFailed):
+        auth.identify(Credentials(login_id="web", password="wrong"), system)
+
+
+def test_only_hashes_are_stored(gateway: Gateway) -> None:
+    with gateway.system.engine.connect() as connection:
+        rows = str(connection.execute(Login.__table__.select()).all())
+    assert "s3cret" not in rows
+    assert "tok-1" not in rows
+
+
+def test_memory_of_checked_passwords_is_bounded() -> None:
+    passwords = auth.Passwords()
+    stored = auth.hash_password("right")
+    assert passwords.matches(stored, "right")
+    passwords._known[False].update(
+        dict.fromkeys(map(str.encode, map(str, range(auth._REMEMBERED))))
+    )
+    assert not passwords.matches(stored, "wrong")
+    assert len(passwords._known[False]) == auth._REMEMBERED
+    assert passwords.matches(stored, "right")

@@ -1,0 +1,100 @@
+"""What is wrong with a plugin stops the start, in one message: which, what, how to mend it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+import config
+from gateway import registry
+from gateway.commands import COMMANDS
+
+HEAD = "from marshmallow import fields\nfrom gateway import CustomField, hookimpl\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], str]]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    written = []
+
+    def write_plugin(name: str, text: str) -> str:
+        (tmp_path / f"{name}.py").write_text(text)
+        written.append(name)
+        return name
+
+    yield write_plugin
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+def load(*plugins: str) -> registry.System:
+    settings = config.settings(GATEWAY_PLUGINS=plugins)
+    return registry.load(settings, create_engine("sqlite://"), COMMANDS)
+
+
+def fields_plugin(entries: str) -> str:
+    return f"{HEAD}@hookimpl\ndef gateway_custom_fields(settings):\n    return {entries}\n"
+
+
+def test_fields_come_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
+    one = write("plug_one", fields_plugin('[CustomField("b1", fields.String())]'))
+    two = write("plug_two", fields_plugin('[CustomField("a2", fields.String())]'))
+    system = load(one, two)
+    assert list(system.schema.fields)[-2:] == ["b1", "a2"]
+    assert system.plugins == (one, two)
+
+
+def test_two_systems_live_in_one_process(write: Callable[[str, str], str]) -> None:
+    one = write("plug_alone", fields_plugin('[CustomField("only_here", fields.String())]'))
+    assert "only_here" in load(one).schema.fields
+    assert "only_here" not in load().schema.fields
+
+
+def test_none_adds_nothing(write: Callable[[str, str], str]) -> None:
+    assert load(write("plug_none", fields_plugin("None"))).schema.custom == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import nothing_of_that_name\n", "cannot be imported"),
+        ("def broken(:\n", "cannot be imported"),
+        (f"{HEAD}@hookimpl\ndef gateway_custom_field(settings):\n    return []\n", "unknown hook"),
+        (f"{HEAD}@hookimpl\ndef gateway_custom_fields(setings):\n    return []\n", "setings"),
+        (fields_plugin('"vin"'), "must return a list"),
+        (fields_plugin('["vin"]'), "every entry must be a CustomField"),
+        (fields_plugin('[CustomField("vin", "text")]'), "no marshmallow field"),
+        (fields_plugin('[CustomField("phone", fields.String())]'), "documented field"),
+        (fields_plugin('[CustomField("x", fields.String(), aliases=("phone",))]'), "documented"),
+        (fields_plugin('[CustomField("dry_run", fields.String())]'), "reserved"),
+        (fields_plugin('[CustomField("ai_x", fields.String())]'), "reserved"),
+        (fields_plugin('[CustomField("a[b]", fields.String())]'), "no field name"),
+        (fields_plugin('[CustomField("a b", fields.String())]'), "no field name"),
+        (fields_plugin('[CustomField("a.b", fields.String())]'), "no field name"),
+        (fields_plugin('[CustomField("", fields.String())]'), "no field name"),
+        (fields_plugin('[CustomField("v", fields.String())] * 2'), "already taken"),
+    ],
+)
+def test_mistake_stops_the_start(write: Callable[[str, str], str], text: str, says: str) -> None:
+    name = write("plug_wrong", text)
+    with pytest.raises(registry.BadPlugin) as stopped:
+        load(name)
+    assert str(stopped.value).startswith("plugin plug_wrong: ")
+    assert says in str(stopped.value)
+
+
+def test_plugin_that_is_not_there_or_listed_twice(write: Callable[[str, str], str]) -> None:
+    with pytest.raises(registry.BadPlugin, match="cannot be imported"):
+        load("plugins.no_such_plugin")
+    one = write("plug_twice", fields_plugin("None"))
+    with pytest.raises(registry.BadPlugin, match="listed twice"):
+        load(one, one)
+
+
+def test_name_of_another_plugin_is_named_with_its_owner(write: Callable[[str, str], str]) -> None:
+    one = write("plug_first", fields_plugin('[CustomField("vin", fields.String())]'))
+    two = write("plug_second", fields_plugin('[CustomField("vin", fields.String())]'))
+    with pytest.raises(registry.BadPlugin, match="already taken by plugin plug_first"):
+        load(one, two)
