@@ -6,7 +6,6 @@ machine does hits both. A run counts only if the database has exactly one new ro
 
 import argparse
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ from bench.servers import (
     ENGINES,
     Server,
     count_leads,
-    databases,
     engine_names,
     prepare,
     serve,
     settings,
+    workplace,
 )
-from config import ROOT
 
 WARM_UP = 1.0
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -42,16 +40,10 @@ def main() -> None:
         seconds=options.seconds,
         runs=options.runs,
     )
-    # Where the gateway keeps its own database by default: what an fsync costs there counts.
-    (ROOT / "instance").mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "instance") as name,
-        databases(options.engines, Path(name)) as made,
-    ):
-        folder = Path(name)
-        measured = []
+    measured = []
+    with workplace(options.engines) as (folder, databases):
         for engine in options.engines:
-            url = made.make(engine)
+            url = databases.make(engine)
             pairs = _measure(engine, url, folder, options)
             measured.append(report.engine(engine, url, pairs))
     print(f"\n{report.table(facts, measured)}")

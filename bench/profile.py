@@ -8,7 +8,6 @@ up to the whole. Shown is the mean over the middle half of the posts, by their w
 import argparse
 import os
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 import config
 from bench.body import body
 from bench.load import PATH, is_success
-from bench.servers import ENGINES, databases, engine_names, prepare, settings
+from bench.servers import ENGINES, engine_names, prepare, settings, workplace
 from gateway import auth, respond, transport
 from gateway.app import create_app
 from gateway.commands import lead_set
@@ -118,13 +117,9 @@ def _in_short(statement: str) -> str:
 def main() -> None:
     """Measure each engine and print the table."""
     options = _options()
-    (config.ROOT / "instance").mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-", dir=config.ROOT / "instance") as folder,
-        databases(options.engines, Path(folder)) as made,
-    ):
+    with workplace(options.engines) as (folder, databases):
         profiles = {
-            engine: _profile(made.make(engine), Path(folder), options.posts)
+            engine: _profile(databases.make(engine), folder, options.posts)
             for engine in options.engines
         }
     print(_table(profiles, options.posts))

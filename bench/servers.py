@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +44,23 @@ def _processor_seconds(process: str) -> float:
     return (int(user) + int(system)) / _TICKS
 
 
+@contextmanager
+def workplace(engines: Sequence[str]) -> Iterator[tuple[Path, Databases]]:
+    """Give a folder, and the databases of this run; both are gone at the end, also on TERM.
+
+    The folder lies where the gateway keeps its own database by default: what an fsync costs there
+    counts.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    parent = ROOT / "instance"
+    parent.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder,
+        _databases(engines, Path(folder)) as made,
+    ):
+        yield Path(folder), made
+
+
 def engine_names(text: str) -> tuple[str, ...]:
     """Return the engines that an option names, for argparse."""
     names = tuple(text.split(","))
@@ -51,8 +70,7 @@ def engine_names(text: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def databases(engines: Sequence[str], folder: Path) -> Iterator[Databases]:
-    """Give the databases of this run: SQLite's in ``folder``, the others dropped at the end."""
+def _databases(engines: Sequence[str], folder: Path) -> Iterator[Databases]:
     servers = {
         "postgresql": os.environ.get(
             "GATEWAY_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/"

@@ -111,7 +111,7 @@ class Gateway:
 
     def journal(self) -> list[dict[str, Any]]:
         """Return the rows of the journal, oldest first."""
-        rows = select(Submission.__table__).order_by(Submission.received_at)
+        rows = select(Submission.__table__).order_by(Submission.received_at, Submission.request_id)
         with self.system.engine.connect() as connection:
             return [dict(row) for row in connection.execute(rows).mappings()]
 

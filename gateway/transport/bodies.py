@@ -15,7 +15,8 @@ _KINDS = {
     b"application/json": _JSON,
     b"text/json": _JSON,
 }
-_JSON_START = re.compile(rb"\s*[{\[]")
+_LINE_END = re.compile(rb"[\r\n]")
+_JSON_START = re.compile(rb"\s*(?:\[\s*)?\{")
 _MULTIPART_START = re.compile(rb"\s*--[^\r\n]*\r?\ncontent-disposition:", re.IGNORECASE)
 _MARKUP_START = re.compile(rb"\s*<")
 
@@ -37,16 +38,17 @@ def read(body: bytes, content_type: str, *, fallback: str) -> Content:
     """Return the content of ``body``; raises BrokenBody or TooLarge where it cannot be read."""
     word, parameters = headers.split(content_type.encode("latin-1", "replace"))
     declared = charset.known(parameters.get(b"charset", b""))
-    if not body:
-        return Content(declared=declared)
-    kind = _KINDS.get(word) or _guess(word, forms.core(body))
+    core = forms.core(body)
+    if not core:
+        return Content(kept=body, declared=declared)
+    kind = _KINDS.get(word) or _guess(word, core)
     if kind == _JSON:
         values, kept = json_body.parse(body, declared=declared, fallback=fallback)
         return Content(json_values=values, kept=kept, declared=declared)
     if kind == _MULTIPART:
         pairs, kept = multipart.parse(body, parameters.get(b"boundary"))
     else:
-        _check_is_form(forms.core(body))
+        _check_is_form(core)
         pairs, kept = forms.parse(body), redact.form(body)
     return Content(pairs=pairs, kept=kept, declared=declared or _charset_field(pairs))
 
@@ -55,7 +57,7 @@ def _guess(word: bytes, core: bytes) -> str:
     """Return the kind of a body whose Content-Type says nothing to us."""
     if word.endswith(b"+json") or core.lstrip().startswith(b"{"):
         return _JSON
-    if not core or b"=" in core.splitlines()[0]:
+    if b"=" in _LINE_END.split(core, maxsplit=1)[0]:
         return _FORM
     shown = word.decode("ascii", "backslashreplace")[:80]
     raise BrokenBody(

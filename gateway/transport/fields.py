@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gateway.contract import CONTROLS, CREDENTIALS, FormValue, Upload
 from gateway.errors import Refused
 from gateway.transport import charset, names
+from gateway.transport.identity import header_text
 from gateway.transport.names import Path
 from gateway.transport.pairs import Pair
 
@@ -48,7 +49,7 @@ def from_pairs(pairs: Iterable[Pair], *, declared: str | None, fallback: str) ->
             # A file input that was left empty sends a part all the same.
             if pair.file_name or pair.value:
                 name = text(pair.file_name, pair.charset)
-                files.append(Upload(base, name, pair.value, pair.content_type))
+                files.append(Upload(base, name, pair.value, header_text(pair.content_type)))
         elif base in BINARY:
             contents[base] = pair.value
         else:

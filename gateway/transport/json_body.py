@@ -11,7 +11,9 @@ from gateway.transport import charset, forms, names, redact
 from gateway.transport.pairs import check_count
 
 # An unclosed string is taken to the end, so that no quote in it is tried again.
-_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRUCTURE = re.compile(_STRING + r"|[\[\]{},]", re.DOTALL)
+_TOKEN = re.compile(_STRING + r'|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 
 
 def parse(
@@ -23,7 +25,8 @@ def parse(
     the keys 0, 1, 2 …; of equal keys the last one counts. The second is ``None`` where secrets
     cannot be found for certain. Raises BrokenBody or TooLarge.
     """
-    core = body.removeprefix(forms.BOM)
+    mark = forms.BOM if body.startswith(forms.BOM) else b""
+    core = body[len(mark) :]
     text, _ = charset.decode(core, declared, fallback)
     _check_size(text)
     try:
@@ -33,13 +36,14 @@ def parse(
         raise BrokenBody("The body is not JSON that can be read; send one JSON object") from None
     if not isinstance(value, dict):
         raise BrokenBody("The JSON body must be one object with the names of the fields as keys")
-    return list(read.items()), _without_secrets(core, text)
+    kept = _without_secrets(core, text)
+    return list(read.items()), None if kept is None else mark + kept
 
 
 def _check_size(text: str) -> None:
     """Raise before anything is built where ``text`` nests too deep or has too many values."""
     depth = count = 0
-    for token in _TOKEN.finditer(text):
+    for token in _STRUCTURE.finditer(text):
         if token[0] in "[{":
             depth += 1
             if depth > names.MAX_DEPTH:

@@ -19,7 +19,9 @@ _ON_A_LINE = re.compile(
 
 def is_secret(name: str) -> bool:
     """Return whether ``name``, or a key in its brackets, is that of a secret in any spelling."""
-    path = names.path(name.lower())
+    name = name.lower()
+    # A name that is too deep makes no field, but its value is as secret.
+    path = names.path(name) or names.path("".join(name.partition("]")[:2]))
     return path is not None and not SECRETS.isdisjoint((path.base, *path.keys))
 
 

@@ -1,0 +1,128 @@
+"""Urlencoded bytes as pairs, and the secrets cut out of them."""
+
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.contract import SECRETS
+from gateway.errors import TooLarge
+from gateway.transport import forms, redact
+
+PLAIN = st.binary().map(lambda raw: raw.strip(b"\r\n"))
+
+
+def pairs(raw: bytes) -> list[tuple[bytes, bytes]]:
+    return [(pair.name, pair.value) for pair in forms.parse(raw)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"a=1&b=2", [(b"a", b"1"), (b"b", b"2")]),
+        (b"a=1;b=2", [(b"a", b"1;b=2")]),
+        (b"a=b=c", [(b"a", b"b=c")]),
+        (b"a", [(b"a", b"")]),
+        (b"a=&&=x&", [(b"a", b"")]),
+        (b"", []),
+        (b"\r\n", []),
+        (b"\xef\xbb\xbfa=1\r\n", [(b"a", b"1")]),
+        (b"\n\xef\xbb\xbf\na=1\n\n", [(b"a", b"1")]),
+        (b"a=x+y%2Bz%20", [(b"a", b"x y+z ")]),
+        (b"a=%E9%e9\xe9", [(b"a", b"\xe9\xe9\xe9")]),
+        (b"a=100%&b=%zz%4&c=%%41%", [(b"a", b"100%"), (b"b", b"%zz%4"), (b"c", b"%A%")]),
+        (b"a=%25E9", [(b"a", b"%E9")]),
+        (b"a=%3D=%3d", [(b"a", b"===")]),
+        (b"a=%0D%0A=\r\nb", [(b"a", b"\r\n=\r\nb")]),
+        (b"fir%73t%5Fname=x", [(b"first_name", b"x")]),
+    ],
+)
+def test_pairs_are_the_exact_bytes(raw: bytes, expected: list[tuple[bytes, bytes]]) -> None:
+    assert pairs(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "leads"),
+    [(b"a=+1", True), (b"a=%2B1", False), (b"a= 1", False), (b"a=1+", False), (b"a=", False)],
+)
+def test_leading_plus_is_an_unescaped_first_byte(raw: bytes, leads: bool) -> None:
+    assert forms.parse(raw)[0].leading_plus is leads
+
+
+def test_ten_thousand_pairs_are_taken_and_no_more() -> None:
+    assert len(forms.parse(b"&".join([b"a=1"] * 10_000) + b"&")) == 10_000
+    with pytest.raises(TooLarge):
+        forms.parse(b"&".join([b"a=1"] * 10_001))
+    with pytest.raises(TooLarge):
+        forms.parse(b"&" * 1_000_000)
+
+
+@given(st.binary())
+def test_unquoting_equals_the_standard_library(raw: bytes) -> None:
+    assert forms.unquote(raw) == unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+@given(st.text("%=+_4a1Z \r\n\t.", max_size=40))
+def test_unquoting_equals_the_standard_library_near_escapes(text: str) -> None:
+    raw = text.encode()
+    assert forms.unquote(raw) == unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1), st.binary())))
+def test_urlencoding_is_read_back_exactly(sent: list[tuple[bytes, bytes]]) -> None:
+    assert pairs(urlencode(sent).encode()) == sent
+
+
+def test_large_binary_is_exact_and_quick() -> None:
+    raw = bytes(range(256)) * 20_000
+    assert pairs(b"file=" + quote_from_bytes(raw, safe="").encode()) == [(b"file", raw)]
+    assert pairs(b"a=" + b"%" * 3_000_000) == [(b"a", b"%" * 3_000_000)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        (b"a=1&ai_login_password=S&b=2", b"a=1&ai_login_password=&b=2"),
+        (b"ai_login_id=web&ai_token=S", b"ai_login_id=web&ai_token="),
+        (b"AI_Token=S&ai%5Ftoken=S&%61i_token=S", b"AI_Token=&ai%5Ftoken=&%61i_token="),
+        (b"ai.token=S&ai+token=S&+ai_token =S", b"ai.token=&ai+token=&+ai_token ="),
+        (b"ai_token[]=S&ai_token[a][b]=S&ai_token%5B%5D=S",
+         b"ai_token[]=&ai_token[a][b]=&ai_token%5B%5D="),
+        (b"x[ai_token]=S&ai_token%00junk=S", b"x[ai_token]=&ai_token%00junk="),
+        (b"ai[token=S", b"ai[token="),
+        (b"ai_token" + b"[x]" * 99 + b"=S", b"ai_token" + b"[x]" * 99 + b"="),
+        (b"ai_sitecom_token=S=S&form_key=S", b"ai_sitecom_token=&form_key="),
+        (b"\xef\xbb\xbfai_token=S\r\n", b"\xef\xbb\xbfai_token=\r\n"),
+        (b"a=1\r\nai_login_password=S\r\n", b"a=1\r\nai_login_password=\r\n"),
+        (b"ai_token", b"ai_token"),
+        (b"my_ai_token=1&note=ai_token%3D1", b"my_ai_token=1&note=ai_token%3D1"),
+        (b"", b""),
+    ],
+)  # fmt: skip
+def test_secrets_are_cut_out_in_every_spelling(raw: bytes, kept: bytes) -> None:
+    assert redact.form(raw) == kept
+
+
+@given(
+    before=PLAIN,
+    after=PLAIN,
+    name=st.sampled_from(sorted(SECRETS)),
+    data=st.data(),
+)
+def test_secret_is_gone_and_every_other_byte_is_there(
+    before: bytes, after: bytes, name: str, data: st.DataObject
+) -> None:
+    spelling = "".join(
+        data.draw(st.sampled_from([c, c.upper(), f"%{ord(c):02x}", f"%{ord(c.upper()):02X}"]))
+        for c in name
+    ) + data.draw(st.sampled_from(["", "[]", "%5b%5D", "[0][x]", "+", "%00.."]))
+    head = b"note=" + quote_from_bytes(before).encode() + b"&" + spelling.encode() + b"="
+    tail = b"&upload_file_contents=" + quote_from_bytes(after).encode()
+    assert redact.form(head + b"S3CR3T" + tail) == head + tail
+
+
+@given(st.binary())
+def test_body_without_secrets_stays_as_it_is(raw: bytes) -> None:
+    kept = redact.form(raw)
+    assert kept == raw or len(kept) < len(raw)
