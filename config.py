@@ -5,16 +5,21 @@ a value that cannot be read stops the start, and all bad ones are named at once.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import fsspec
 import phonenumbers
 import webencodings
 from environs import Env, EnvValidationError, ValidationError
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?")
 
 ROOT = Path(__file__).resolve().parent
 
@@ -45,10 +50,10 @@ def _one_of(*choices: str) -> Callable[[Any], None]:
     return check
 
 
-def _at_least(least: int) -> Callable[[Any], None]:
+def _at_least(least: int, most: int = 2**62) -> Callable[[Any], None]:
     def check(value: int) -> None:
-        if value < least:
-            raise ValidationError(f"must be {least} or more")
+        if not least <= value <= most:
+            raise ValidationError(f"must be {least} or more, and at most {most}")
 
     return check
 
@@ -72,19 +77,37 @@ def _charset(value: str) -> None:
 
 
 def _database(value: str) -> None:
-    backend = value.partition("://")[0].partition("+")[0]
-    if "://" not in value or backend not in {"sqlite", *DRIVERS}:
+    try:
+        url = make_url(database_url(value))
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise ValidationError(f"not a URL of a database ({type(error).__name__})") from None
+    if url.get_backend_name() not in {"sqlite", *DRIVERS}:
         raise ValidationError("must be a URL that begins with sqlite, postgresql or mariadb")
 
 
 def _url(value: str) -> None:
-    if "://" not in value:
+    scheme, separator, _ = value.partition("://")
+    if not separator:
         raise ValidationError("must be a URL such as file://instance/files")
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except ImportError as error:
+        raise ValidationError(f"needs a package that is not installed ({error})") from None
+    except ValueError:
+        raise ValidationError(f"nothing reaches {scheme}:// (use file:// or s3://)") from None
 
 
 def _paths(value: tuple[str, ...]) -> None:
-    if not value or any(not path.startswith("/") or path == "/" for path in value):
-        raise ValidationError("must be paths that begin with /, other than / itself")
+    if not value or not all(_PATH.fullmatch(path) for path in value):
+        raise ValidationError("must be paths such as /service.php, of letters, digits, . _ ~ -")
+    if taken := {path.rstrip("/") for path in value} & {"/healthz", "/readyz"}:
+        raise ValidationError(f"{', '.join(taken)} is an address of our own")
+
+
+def _header(value: str) -> None:
+    if not (value.isascii() and value.isprintable() and value.strip()):
+        raise ValidationError("must be a content type such as text/plain; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +132,7 @@ class Settings:
         check=_one_of("pairs", "json", "xml"),
     )
     GATEWAY_PAIRS_CONTENT_TYPE: str = _row(
-        "text/plain; charset=utf-8", "Content type of an answer in pairs."
+        "text/plain; charset=utf-8", "Content type of an answer in pairs.", check=_header
     )
     GATEWAY_FALLBACK_CHARSET: str = _row(
         "windows-1252",
@@ -138,8 +161,9 @@ class Settings:
     )
     GATEWAY_FILES_URL: str = _row(
         "file://instance/files",
-        "Where uploaded files go: file://… or s3://bucket/prefix.",
+        "Where uploaded files go: file://…, or s3://bucket/prefix (pip install s3fs).",
         check=_url,
+        secret=True,
     )
     GATEWAY_ALLOW_ANONYMOUS: bool = _row(
         False, "Take posts without a login (closed networks only)."
@@ -168,13 +192,20 @@ class Settings:
 
     def _shown(self, name: str, secret: bool) -> str:
         value = getattr(self, name)
-        if name == "DATABASE_URL":
-            return make_url(value).render_as_string(hide_password=True)
+        if secret and "://" in str(value):
+            return _without_passwords(value)
         if secret:
             return "***" if value else ""
         if isinstance(value, tuple):
             return ",".join(value)
         return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _without_passwords(value: str) -> str:
+    """Return the URL with ``***`` for a password, also for one that stands in its query."""
+    url = make_url(value)
+    query = {key: "***" if "pass" in key.lower() else text for key, text in url.query.items()}
+    return url.set(query=query).render_as_string(hide_password=True)
 
 
 def meanings() -> dict[str, str]:

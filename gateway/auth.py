@@ -15,7 +15,7 @@ from sqlalchemy import Engine, bindparam, select
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from gateway.contract import Caller, Credentials, System
-from gateway.database import reading
+from gateway.database import look_up
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
 
@@ -86,10 +86,10 @@ def _identify(credentials: Credentials, system: System, *, fresh: bool) -> Calle
                 lambda: _row(system.engine, _by_name, name=named),
                 fresh=fresh,
             )
-        if found is None and allow_anonymous:
+        if found is None and allow_anonymous and not wrong:
             return ANONYMOUS
         stored = found.password_hash if found is not None else None
-        right = system.passwords.matches(stored or _NOBODY, password)
+        right = system.passwords.matches(named, stored or _NOBODY, password)
         wrong = wrong or stored is None or not right
     if wrong or found is None or found.disabled_at or found.retired_at:
         raise AuthenticationFailed
@@ -136,11 +136,15 @@ class Passwords:
             False: OrderedDict(),
         }
 
-    def matches(self, stored: str, password: str) -> bool:
-        """Whether ``password`` is the one that ``stored`` was made of."""
+    def matches(self, name: str, stored: str, password: str) -> bool:
+        """Whether ``password`` is the one that ``stored`` was made of, for the login ``name``.
+
+        The name counts in what is remembered: else one try would make every login that does not
+        exist answer faster than those that do.
+        """
         password = password.strip()
         mark = hashlib.blake2b(
-            stored.encode() + b"\0" + _bytes(password), key=self._key, digest_size=16
+            _bytes("\0".join((name, stored, password))), key=self._key, digest_size=16
         ).digest()
         remembered = self._remembered(mark)
         if remembered is not None:
@@ -217,8 +221,7 @@ def _is_storable(name: str) -> bool:
 
 
 def _row(engine: Engine, statement: Any, **values: str) -> Any:
-    with reading(engine) as connection:
-        return connection.execute(statement, values).one_or_none()
+    return look_up(engine, lambda connection: connection.execute(statement, values).one_or_none())
 
 
 def _caller(row: Any) -> Caller:

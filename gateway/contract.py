@@ -41,8 +41,8 @@ CONTROLS = frozenset(
 )
 """Names that steer a call and are no lead data."""
 
-RESERVED = CREDENTIALS | CONTROLS | {"show"}
-"""Names that no plugin may register."""
+RESERVED = CREDENTIALS | CONTROLS | {"show", "Meta"}
+"""Names that no plugin may register; Meta is a class of Marshmallow's in every schema."""
 
 
 @dataclass(frozen=True, slots=True)

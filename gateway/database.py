@@ -25,6 +25,8 @@ ATTEMPTS = 5
 IDLE_SECONDS = 1.0
 """After how long without use a connection is tried before it is used again."""
 
+# An error of the database goes into the log; the person's data that it was about must not.
+_QUIET = {"hide_parameters": True}
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
@@ -39,8 +41,9 @@ def engine_options(url: str) -> dict[str, Any]:
     """Return what SQLAlchemy's create_engine needs for ``url``."""
     backend = make_url(url).get_backend_name()
     if backend == "sqlite":
-        return {"connect_args": {"timeout": 30}}
+        return {"connect_args": {"timeout": 30}, **_QUIET}
     options: dict[str, Any] = {
+        **_QUIET,
         "isolation_level": "READ COMMITTED",
         "pool_size": 8,
         "max_overflow": 8,
@@ -109,6 +112,18 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
         else:
             yield connection.execution_options(**{_ONLY_READS: True})
+
+
+def look_up(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    """Return what ``work(connection)`` reads; read again where the connection was a broken one."""
+    try:
+        with reading(engine) as connection:
+            return work(connection)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    with reading(engine) as connection:
+        return work(connection)
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], Result]) -> Result:

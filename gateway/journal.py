@@ -1,5 +1,6 @@
 """What reached us and what became of it: one row a post, written with its lead or alone."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +12,13 @@ from gateway.errors import Problem
 from gateway.files import FileStore
 from gateway.models import Submission
 
+log = logging.getLogger("gateway.journal")
+
 INLINE_BODY = 65_536
 """Bodies up to this many bytes stand in the row; larger ones lie in the file store."""
+
+MOST_INLINE = 8 * 1024 * 1024
+"""Bytes that may stand in the row where the file store fails; MariaDB takes 16 MB in one packet."""
 
 ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
 """What may become of a post."""
@@ -68,13 +74,18 @@ def record(
 def keep_body(call: Call, files: FileStore) -> dict[str, Any]:
     """Return where the body of ``call`` lies, as columns; a large one is put into ``files`` now.
 
-    Files are written before the row that names them, so that no row ever names a missing file.
+    Files are written before the row that names them, so that no row ever names a missing file. A
+    file store that fails must not cost the row: the body then stands in it, up to what every
+    engine takes.
     """
-    if call.body is None:
-        return {"body": None, "stored_sha256": None}
-    if len(call.body) <= INLINE_BODY:
-        return {"body": call.body, "stored_sha256": None}
-    return {"body": None, "stored_sha256": files.put(call.body)}
+    body = call.body
+    if body is not None and len(body) > INLINE_BODY:
+        try:
+            return {"body": None, "stored_sha256": files.put(body)}
+        except Exception:
+            log.exception("%s: the file store cannot take its body", call.request_id)
+            body = body if len(body) <= MOST_INLINE else None
+    return {"body": body, "stored_sha256": None}
 
 
 def _flags(call: Call) -> str:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import Literal
 
 from nameparser.config.conjunctions import CONJUNCTIONS
 from nameparser.config.maiden_markers import MAIDEN_MARKERS
@@ -16,6 +17,8 @@ from nameparser.config.titles import AFTER_GIVEN_TITLES, GIVEN_NAME_TITLES, TITL
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_MOST_MARKS = 30
+_MARKS_PERHAPS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -29,7 +32,20 @@ def clean(text: str, *, multiline: bool = False) -> str:
         return text.strip()
     # Before NFC, which joins what a control character held apart.
     text = (_CONTROLS_IN_LINES if multiline else _CONTROLS).sub("", text)
-    return unicodedata.normalize("NFC", text).strip()
+    return normalized("NFC", text).strip()
+
+
+def normalized(form: Literal["NFC", "NFKC"], text: str) -> str:
+    """Return ``text`` in the Unicode normal form, or as it is where that would take for ever.
+
+    Sorting a run of combining marks takes Python time with the square of its length: 200 kB of
+    them, 13 seconds. No language has more than a few on one letter; UAX 15 (stream-safe text)
+    allows thirty.
+    """
+    for run in _MARKS_PERHAPS.finditer(text):
+        if sum(map(bool, map(unicodedata.combining, run[0]))) > _MOST_MARKS:
+            return text
+    return unicodedata.normalize(form, text)
 
 
 def has_lone_surrogate(text: str) -> bool:
@@ -64,8 +80,8 @@ def fold_label(text: str) -> str:
         return " ".join(text.lower().split())
     # Folding can undo the normal form and the other way round (ͺ, ﬀ), so each is done twice.
     for _ in range(2):
-        text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+        text = normalized("NFKC", text).casefold()
+    return " ".join(normalized("NFKC", text).split())
 
 
 # What stands before a name and is none, whoever bears it: the library's salutations that nobody

@@ -97,6 +97,7 @@ def _custom_fields(manager: pluggy.PluginManager, settings: Settings) -> list[Cu
     collected = []
     for plugin in settings.GATEWAY_PLUGINS:
         for field in _fields_of(manager, plugin, settings):
+            _check_aliases(plugin, field)
             for name in (field.name, *field.aliases):
                 _check_name(plugin, name, owners)
                 owners[name] = plugin
@@ -108,7 +109,13 @@ def _fields_of(manager: pluggy.PluginManager, plugin: str, settings: Settings) -
     others = [each for name, each in manager.list_name_plugin() if name != plugin]
     hook = manager.subset_hook_caller("gateway_custom_fields", remove_plugins=others)
     found: list[CustomField] = []
-    for answer in hook(settings=settings):
+    try:
+        answers = hook(settings=settings)
+    except Exception as error:
+        raise BadPlugin(
+            f"plugin {plugin}: gateway_custom_fields raised {type(error).__name__}: {error}"
+        ) from error
+    for answer in answers:
         if not isinstance(answer, list | tuple):
             raise BadPlugin(
                 f"plugin {plugin}: gateway_custom_fields must return a list of CustomField"
@@ -129,6 +136,18 @@ def _check_field(plugin: str, field: Any) -> None:
         raise BadPlugin(
             f"plugin {plugin}: field {field.name!r} has no marshmallow field; "
             'write CustomField("name", fields.String(), …)'
+        )
+
+
+def _check_aliases(plugin: str, field: CustomField) -> None:
+    if not isinstance(field.aliases, list | tuple):
+        raise BadPlugin(
+            f'plugin {plugin}: the aliases of field {field.name!r} must be a tuple such as ("vin",)'
+        )
+    if field.field.attribute is not None or field.field.data_key is not None:
+        raise BadPlugin(
+            f"plugin {plugin}: field {field.name!r} has an attribute or data_key; "
+            "the CustomField's name is its only one"
         )
 
 

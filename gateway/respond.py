@@ -129,11 +129,20 @@ def _accepted(accept: str) -> str:
     """
     if not accept:
         return ""
-    kinds = []
+    asked: dict[str, float] = {}
     for part in accept.lower().split(","):
         kind, *parameters = (word.strip() for word in part.split(";"))
-        if not any(word in ("q=0", "q=0.0", "q=0.00", "q=0.000") for word in parameters):
-            kinds.append(kind)
-    if any(kind in _FOR_PAIRS for kind in kinds):
+        quality = next((_quality(word) for word in parameters if word.startswith("q=")), 1.0)
+        if quality > 0:
+            asked[kind] = quality
+    if not _FOR_PAIRS.isdisjoint(asked):
         return ""
-    return next((_BY_ACCEPT[kind] for kind in kinds if kind in _BY_ACCEPT), "")
+    ours = [kind for kind in asked if kind in _BY_ACCEPT]
+    return _BY_ACCEPT[max(ours, key=asked.__getitem__)] if ours else ""
+
+
+def _quality(word: str) -> float:
+    try:
+        return float(word[2:])
+    except ValueError:
+        return 1.0

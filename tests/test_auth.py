@@ -149,13 +149,22 @@ def test_only_hashes_are_stored(gateway: Gateway) -> None:
     assert "tok-1" not in rows
 
 
+def test_login_that_does_not_exist_is_checked_as_slowly_as_one_that_does() -> None:
+    passwords = auth.Passwords()
+    assert not passwords.matches("nobody", auth._NOBODY, "guess")
+    known = sum(map(len, passwords._known.values()))
+    assert not passwords.matches("somebody else", auth._NOBODY, "guess")
+    # Remembered apart, so it was not answered from what the first one left.
+    assert sum(map(len, passwords._known.values())) == known + 1
+
+
 def test_memory_of_checked_passwords_is_bounded() -> None:
     passwords = auth.Passwords()
     stored = auth.hash_password("right")
-    assert passwords.matches(stored, "right")
+    assert passwords.matches("web", stored, "right")
     passwords._known[False].update(
         dict.fromkeys(map(str.encode, map(str, range(auth._REMEMBERED))))
     )
-    assert not passwords.matches(stored, "wrong")
+    assert not passwords.matches("web", stored, "wrong")
     assert len(passwords._known[False]) == auth._REMEMBERED
-    assert passwords.matches(stored, "right")
+    assert passwords.matches("web", stored, "right")

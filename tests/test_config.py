@@ -36,6 +36,7 @@ def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         "GATEWAY_FALLBACK_CHARSET": "utf-7",
         "GATEWAY_ON_INVALID": "drop",
         "GATEWAY_ENDPOINTS": "service",
+        "GATEWAY_PAIRS_CONTENT_TYPE": "text/plain\r\nX: y",
         "GATEWAY_ALLOW_GET": "perhaps",
         "GATEWAY_FILES_URL": "files",
     }
@@ -64,10 +65,40 @@ def test_database_urls_get_our_drivers(url: str, expected: str) -> None:
     assert config.database_url(url) == expected
 
 
+@pytest.mark.parametrize("path", ["//", "/", "/a/<b>", "/healthz", "/readyz/", "/a b", "a", "/ä"])
+def test_endpoint_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("GATEWAY_ENDPOINTS", f"/service,{path}")
+    with pytest.raises(config.BadSettings, match="GATEWAY_ENDPOINTS"):
+        config.load()
+
+
 def test_password_of_the_database_is_not_shown() -> None:
     shown = config.settings(DATABASE_URL="postgresql://me:s3cret@h/d").shown()
     assert "s3cret" not in str(shown)
     assert shown["DATABASE_URL"] == "postgresql+psycopg://me:***@h/d"
+    query = config.settings(DATABASE_URL="postgresql://h/d?user=me&password=s3cret").shown()
+    assert "s3cret" not in str(query)
+    files = config.settings(GATEWAY_FILES_URL="ftp://me:s3cret@h/files").shown()
+    assert "s3cret" not in str(files)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://h:port/x"),
+        ("DATABASE_URL", "postgresql+nope://h/x"),
+        ("DATABASE_URL", "oracle://h/x"),
+        ("GATEWAY_FILES_URL", "zzz://x"),
+        ("GATEWAY_FIRST_LEAD_ID", "99999999999999999999"),
+        ("GATEWAY_FIRST_LEAD_ID", "9223372036854775807"),
+    ],
+)
+def test_value_that_would_fail_later_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(config.BadSettings, match=name):
+        config.load()
 
 
 def test_names_that_are_no_setting_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,23 @@ def test_large_body_lies_in_the_file_store(gateway: Gateway) -> None:
     assert gateway.system.files.get(row["stored_sha256"]) == body
 
 
+def test_file_store_that_fails_costs_no_row_of_the_journal(
+    gateway: Gateway, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "files").write_text("in its place")
+    body = b"mode=insert&note=" + b"x" * 100_000
+    answer = dispatch(call(form={"mode": "insert"}, body=body, body_size=len(body)), gateway.system)
+    assert answer.body.startswith(b"status=0&")
+    (row,) = gateway.journal()
+    assert (row["body"], row["stored_sha256"]) == (body, None)
+    assert "file store" in caplog.text
+
+
+def test_command_that_no_database_holds_is_a_refusal(gateway: Gateway) -> None:
+    answer = dispatch(call(command="\ud800"), gateway.system)
+    assert answer.headers["X-Gateway-Error"] == "unknown_command"
+
+
 def test_same_request_id_is_never_stored_twice(gateway: Gateway) -> None:
     form = {"mode": "insert", "city": "X"}
     dispatch(call(form=form), gateway.system)

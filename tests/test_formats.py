@@ -139,7 +139,7 @@ ACCEPTED: list[tuple[fields.Field, Any, Any]] = [
     (email, "printer@office.local", "printer@office.local"),
     (email, "a@b.TEST", "a@b.TEST"),
     (id_or_label, "7", 7),
-    (id_or_label, "007", 7),
+    (id_or_label, "007", "007"),
     (id_or_label, "Hot Lead", "Hot Lead"),
     (id_or_label, "-7", "-7"),
     (id_or_label, "٧", "٧"),

@@ -200,3 +200,11 @@ def test_any_text_splits(text: str) -> None:
     first, last = split_name(text)
     assert first == first.strip()
     assert last == last.strip()
+
+
+def test_run_of_marks_takes_no_time_and_keeps_what_was_sent() -> None:
+    # Two of different classes, in the order that Python's normalisation sorts with the square.
+    marks = "\u0300\u0316" * 500_000
+    assert clean(f"a{marks}") == f"a{marks}"
+    assert fold_label(marks) == marks
+    assert clean("e\u0301 " + "\N{GRINNING FACE}" * 100) == "\xe9 " + "\N{GRINNING FACE}" * 100

@@ -75,6 +75,11 @@ def test_none_adds_nothing(write: Callable[[str, str], str]) -> None:
         (fields_plugin('[CustomField("a.b", fields.String())]'), "no field name"),
         (fields_plugin('[CustomField("", fields.String())]'), "no field name"),
         (fields_plugin('[CustomField("v", fields.String())] * 2'), "already taken"),
+        (fields_plugin('[CustomField("Meta", fields.String())]'), "reserved"),
+        (fields_plugin('[CustomField("v", fields.String(), aliases="xyz")]'), "must be a tuple"),
+        (fields_plugin('[CustomField("v", fields.String(), aliases=None)]'), "must be a tuple"),
+        (fields_plugin('[CustomField("v", fields.String(attribute="z"))]'), "attribute"),
+        (fields_plugin("{}['no such key']"), "raised KeyError"),
     ],
 )
 def test_mistake_stops_the_start(write: Callable[[str, str], str], text: str, says: str) -> None:

@@ -1,5 +1,7 @@
 """What a value did wrong, with its code; and the checks that several formats share."""
 
+from collections.abc import Sized
+
 from marshmallow import ValidationError
 
 from gateway.normal import fold_label
@@ -29,6 +31,17 @@ def broken(rule: str, code: str = "invalid", *, keepable: bool = True) -> Valida
 
 
 HALF_CHARACTER = "holds half a character, a lone surrogate (whole Unicode characters)"
+
+
+MOST_ENTRIES = 10_000
+"""Entries of a list in one post, as many as a form may have pairs: each is a row, and all rows of a
+post are written while others wait."""
+
+
+def check_count(entries: Sized) -> None:
+    """Raise ValidationError where a list has more entries than one post may bring."""
+    if len(entries) > MOST_ENTRIES:
+        raise broken(f"more than {MOST_ENTRIES} entries (send several posts)", code="too_long")
 
 
 def check_length(text: str, longest: int) -> None:

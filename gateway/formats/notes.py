@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import fields
 
-from gateway.formats.messages import HALF_CHARACTER, broken
+from gateway.formats.messages import HALF_CHARACTER, broken, check_count
 from gateway.normal import clean, has_lone_surrogate
 
 
@@ -41,6 +41,7 @@ class Notes(fields.Field[list[Note]]):
         else:
             # A form whose note was left empty sends all of its names without a value.
             entries = list(value.values()) if _any_text(value) else []
+        check_count(entries)
         return [self._note(at, entry) for at, entry in enumerate(entries, start=1)]
 
     def _from_text(self, text: str) -> list[Any]:

@@ -117,9 +117,9 @@ class IdOrLabel(fields.Field[int | str]):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int | str:
         check_length(value, self.length)
-        if value.isascii() and value.isdigit() and int(value) <= BIGGEST:
-            return int(value)
-        return value
+        if not (value.isascii() and value.isdigit()) or (value[0] == "0" and len(value) > 1):
+            return value  # 007 may be a label, and is id 7 all the same where it is none
+        return int(value) if int(value) <= BIGGEST else value
 
     def _serialize(self, value: int | str | None, *args: Any, **kwargs: Any) -> str | None:
         return None if value is None else str(value)

@@ -8,7 +8,7 @@ from typing import Any
 import email_validator
 from marshmallow import fields
 
-from gateway.formats.messages import broken, check_label, check_length
+from gateway.formats.messages import broken, check_count, check_label, check_length
 from gateway.normal import fold_label
 
 
@@ -171,4 +171,5 @@ class Tags(fields.Field[list[str]]):
             for tag in filter(None, map(str.strip, text.split(","))):
                 check_label(tag, self.length, folded=self.folded)
                 tags.setdefault(fold_label(tag), tag)
+        check_count(tags)
         return list(tags.values())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.auth import identify
 from gateway.contract import Answer, Credentials, System
@@ -79,7 +80,7 @@ def _is_known(authorization: str, system: System) -> bool:
         return False
     try:
         caller = identify(Credentials(authorization=authorization), system)
-    except AuthenticationFailed:
+    except (AuthenticationFailed, SQLAlchemyError):  # the page is there without the database too
         return False
     return caller.login_id is not None
 

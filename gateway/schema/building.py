@@ -102,7 +102,7 @@ def build(
 
 
 def _check_names(rows: Iterable[CustomField], flags: Iterable[str]) -> None:
-    taken: Set[str] = RESERVED | {"Meta"}  # a class of that name is Marshmallow's own
+    taken: Set[str] = RESERVED
     names = [name for row in rows for name in (row.name, *row.aliases)]
     for name in (*names, *flags):
         if name in taken:

@@ -16,6 +16,9 @@ from gateway.schema.reading import EMPTY
 
 CONTENTS = "upload_file_contents"
 
+UNKNOWN_LENGTH, MOST_UNKNOWN = 255, 1000
+"""How much of an unknown name is kept beside the body, and how many of them."""
+
 
 def parse(
     form: Mapping[str, FormValue],
@@ -39,7 +42,7 @@ def parse(
     for name, sent in form.items():
         reader = schema.readers.get(name)
         if reader is None:
-            unknown.add(storable(name))
+            unknown.add(storable(name[:UNKNOWN_LENGTH]))
             continue
         if name == "mode":
             continue
@@ -50,7 +53,8 @@ def parse(
             continue
         if value is EMPTY:
             if clearing and reader.clears:
-                changes[reader.target] = None
+                # Of two names for one field the one that has a value wins over the empty one.
+                changes.setdefault(reader.target, None)
         elif not reader.is_flag:
             changes[reader.target] = value
         elif value:
@@ -65,7 +69,7 @@ def parse(
         flags=frozenset(flags),
         uploads=stored,
         rejected=tuple(rejected),
-        unknown=tuple(sorted(unknown)),
+        unknown=tuple(sorted(unknown)[:MOST_UNKNOWN]),
     )
 
 
@@ -116,15 +120,20 @@ def _settle_uploads(
 ) -> tuple[Upload, ...]:
     """Return the uploads under their final names; the documented one needs both its halves."""
     sent = [upload for upload in uploads if upload.name or upload.content]
-    contents = [upload for upload in sent if upload.field == CONTENTS][-1:]
-    named = [_named(upload) for upload in sent if upload.field != CONTENTS]
+    contents = [upload for upload in sent if upload.field == CONTENTS]
+    # <input type="file" multiple> sends several; each has a name of its own, so none is lost.
+    named = [
+        _named(upload)
+        for upload in sent
+        if upload.field != CONTENTS or (upload.name and upload is not contents[-1])
+    ]
     if any(each.problem.field == "upload_file_name" for each in rejected):
         return tuple(named)
     if not contents:
         if sent_name is not None:
             rejected.append(_half(CONTENTS, "missing (upload_file_name came without it)"))
         return tuple(named)
-    (upload,) = contents
+    upload = contents[-1]
     name = sent_name or _file_name(upload.name)
     if not name:
         rejected.append(_half("upload_file_name", f"missing ({CONTENTS} came without it)"))
