@@ -11,13 +11,36 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    ConfigurationProblem,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
+from gunicorn.workers.gthread import ThreadWorker
 
 wsgi_app = "wsgi:app"
 chdir = str(Path(__file__).resolve().parent)
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
+
+class QuietWorker(ThreadWorker):
+    """Gunicorn's worker with threads, which quotes nothing of a request that it cannot read.
+
+    Old callers put passwords into addresses; a raw space behind one makes it a bad HTTP version.
+    """
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        # In these stand Gunicorn's own words.
+        own = isinstance(exc, LimitRequestLine | LimitRequestHeaders | ConfigurationProblem)
+        if isinstance(exc, ParseException) and not own:
+            quoted = {name for name, value in vars(exc).items() if isinstance(value, str | bytes)}
+            vars(exc).update(dict.fromkeys(quoted, "..."))
+        super().handle_error(req, client, addr, exc)
+
+
 # Threads, because one slow client would stop a sync worker for everybody.
-worker_class = "gthread"
+worker_class = QuietWorker
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = 8
 
@@ -51,7 +74,12 @@ access_log_format = (
     '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)sus "%(a)s" %({x-request-id}o)s'
 )
 
-_QUERY = re.compile(r"\?[^\s'\"]*")
+# What stands behind a path, also where its question mark was forgotten or escaped.
+_QUERY = re.compile(r"(?:[?&;=]|%3[BDF]|%26)\S*", re.IGNORECASE)
+_URI = re.compile(r"(Error handling request \S+ )(\S+)")
+_QUOTES = re.compile(
+    r"(Invalid request from ip=\S*: [^:]*|No more data after)(?::.*)?\Z", re.DOTALL
+)
 
 
 class WithoutQuery(Logger):
@@ -59,19 +87,20 @@ class WithoutQuery(Logger):
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        if _cut_query not in self.error_log.filters:
-            self.error_log.addFilter(_cut_query)
+        self.error_log.addFilter(_cut)
 
     def atoms(
         self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any
     ) -> dict[str, Any]:
         # The path as it came: decoded, a %0A in it would begin a line of the caller's own.
-        path = environ["RAW_URI"].partition("?")[0]
+        path = _QUERY.sub("", environ["RAW_URI"])
         return super().atoms(resp, req, environ, request_time) | {"U": path}
 
 
-def _cut_query(record: logging.LogRecord) -> bool:
-    record.msg = _QUERY.sub("?...", record.getMessage())
+def _cut(record: logging.LogRecord) -> bool:
+    """Cut from a record what may be quoted from a request, whatever worker wrote it."""
+    message = _URI.sub(lambda uri: uri[1] + _QUERY.sub("...", uri[2]), record.getMessage())
+    record.msg = _QUOTES.sub(r"\1", message)
     record.args = ()
     return True
 

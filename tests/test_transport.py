@@ -65,6 +65,22 @@ def test_preflight_is_answered_before_anything_else(client: FlaskClient, gateway
     assert gateway.journal() == []
 
 
+def test_preflight_allows_what_is_asked_for_within_bounds(client: FlaskClient) -> None:
+    def allowed(asked: str) -> list[str]:
+        answer = client.options("/service", headers={"Access-Control-Request-Headers": asked})
+        assert answer.headers["Vary"] == "Access-Control-Request-Headers"
+        return answer.headers["Access-Control-Allow-Headers"].split(", ")
+
+    ours = allowed("")
+    assert allowed("X-Requested-With,Content-Type, cache-control") == [
+        *ours,
+        "x-requested-with",
+        "cache-control",
+    ]
+    assert allowed('*;"<\x7f>') == ours
+    assert len(allowed(",".join(f"x-{number}" for number in range(1_000)))) <= len(ours) + 50
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "BREW"])
 def test_other_method_is_not_allowed(client: FlaskClient, method: str) -> None:
     answer = client.open("/service", method=method)
@@ -91,6 +107,8 @@ def test_command_by_get_needs_the_setting(make_gateway: Callable[..., Gateway]) 
     assert refused.headers["X-Gateway-Error"] == "method_not_allowed"
     allowed = make_gateway(GATEWAY_ALLOW_GET=True).app.test_client()
     assert allowed.get("/service", query_string=POST.decode()).data == CREATED
+    head = allowed.head("/service", query_string=POST.decode())
+    assert head.headers["X-Gateway-Error"] == "method_not_allowed"
 
 
 def test_root_leads_to_the_documentation(client: FlaskClient) -> None:

@@ -20,6 +20,7 @@ CRLF_BODY = (
     b"Content-Type: application/pdf\r\n\r\n\x00\xff\r\n--bx\n--b\n\r\n"
     b"--b--\r\nepilogue"
 )
+PART = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
 
 
 def parse(body: bytes, boundary: bytes = b"b") -> list[Pair]:
@@ -52,10 +53,18 @@ def test_parts_are_the_exact_bytes() -> None:
         (b'\r\n\r\n--b\r\ncontent-disposition:form-data;name=a\r\n\r\n\r\n--b--', [b""]),
         (b'--b \t\r\nContent-Disposition: form-data;\r\n name="a"\r\n\r\n1\r\n--b-- ', [b"1"]),
         (b"--b--\r\n", []),
+        (b"--b", []),
+        (PART + b"1", [b"1"]),
+        (PART + b"1\r\n", [b"1\r\n"]),
+        (PART + b"1\r\n--b", [b"1"]),
+        (PART + b"1\r\n--b\r\n", [b"1"]),
+        (PART + b"1\r\n--b-", [b"1"]),
+        (PART + b"1\n--b--\r\n", [b"1"]),
+        (PART + b"1\n--b--\r\nx", [b"1\n--b--\r\nx"]),
+        (PART + b"1\n--b\n2\r\n--b--", [b"1\n--b\n2"]),
         (b"--b\r\n--b--\r\n", []),
         (b'--bx\r\n--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--', [b"1"]),
     ],
-    ids=["lf", "bom", "unquoted", "folded", "no-parts", "empty-part", "longer-boundary"],
 )  # fmt: skip
 def test_hand_made_bodies_are_read(body: bytes, values: list[bytes]) -> None:
     assert [pair.value for pair in parse(body)] == values
@@ -104,8 +113,7 @@ def test_charset_of_a_part() -> None:
         (CRLF_BODY, b"", "no boundary"),
         (CRLF_BODY, b"c", "no part that begins"),
         (b"a=1&b=2", b"b", "no part that begins"),
-        (CRLF_BODY[:-20], b"b", "no closing boundary"),
-        (b"--b", b"b", "no closing boundary"),
+        (CRLF_BODY[:90], b"b", "no blank line"),
         (b'--b\r\nContent-Disposition: form-data; name="a"\r\n1\r\n--b--', b"b", "no blank line"),
         (b"--b\r\nContent-Disposition: form-data\r\n\r\n1\r\n--b--", b"b", 'no name="'),
         (b"--b\r\n\r\n1\r\n--b--", b"b", 'no name="'),
@@ -193,6 +201,45 @@ def test_secret_part_is_emptied_and_the_rest_stays(disposition: bytes) -> None:
         disposition, b"S3CR\r\nET"
     )
     assert multipart.parse(body, b"b")[1] == body.replace(b"S3CR\r\nET", b"")
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (part(b'name="x.ai_token"', b"S"), part(b'name="x.ai_token"', b"")),
+        (part(b"name='ai_token'", b"S"), part(b"name='ai_token'", b"")),
+        (part(b'name="a"', b"x&ai_token=S"), part(b'name="a"', b"")),
+        (part(b'name="a"', b"the ai token"), part(b'name="a"', b"the ai token")),
+        (part(b'name="a"') + part(b'name="ai_token"', b"S"), part(b'name="a"')[:-2]),
+        (b"ai_token=S\r\n" + part(b'name="a"'), part(b'name="a"')),
+        (part(b'name="ai_token=S"'), None),
+        (part(b'name="a"', b"1", b"X-A: ai_token=S"), None),
+        (part(b'name="a"', b"ai_token"), None),
+        (part(b'name="a"', b"form_key"), part(b'name="a"', b"")),
+    ],
+)
+def test_secret_elsewhere_is_cut_out_too(body: bytes, kept: bytes | None) -> None:
+    assert multipart.parse(body, b"b")[1] == kept
+
+
+@pytest.mark.parametrize(
+    ("content_type", "boundary"),
+    [
+        (b"multipart/form-data; boundary=B", b"B"),
+        (b"multipart/form-data, boundary=B", b"B"),
+        (b"multipart/form-data boundary=B", b"B"),
+        (b"multipart/form-data; boundary=B, charset=utf-8", b"B"),
+        (b"multipart/form-data; charset=utf-8, Boundary = B ;", b"B"),
+        (b'multipart/form-data; boundary="a, b;c"; x', b"a, b;c"),
+        (b'multipart/form-data; boundary="open', b'"open'),
+        (b"multipart/form-data; boundary=", None),
+        (b"multipart/form-data; boundary", None),
+        (b"multipart/form-data", None),
+        (b"boundary" * 100_000, None),
+    ],
+)
+def test_boundary_is_found_where_php_finds_it(content_type: bytes, boundary: bytes | None) -> None:
+    assert headers.boundary(content_type) == boundary
 
 
 def test_header_with_parameters_is_taken_apart() -> None:

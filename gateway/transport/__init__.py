@@ -4,6 +4,7 @@ The bytes are read here and not by the framework: its form loses what is not UTF
 of repeated names, and gives an empty form for a broken body.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -15,6 +16,9 @@ from gateway.contract import Answer, System
 from gateway.dispatch import dispatch
 from gateway.transport import call, reading
 from gateway.transport.identity import client_address, new_request_id
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MOST_HEADERS = 50
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
@@ -31,8 +35,10 @@ PREFLIGHT = {
         "content-type, authorization, accept, idempotency-key, x-dry-run, x-request-id"
     ),
     "Access-Control-Max-Age": "86400",
+    "Vary": "Access-Control-Request-Headers",
 }
 """What a browser asks before it posts across origins; there are no cookies to protect."""
+_ASKED, _ALLOWED = "Access-Control-Request-Headers", "Access-Control-Allow-Headers"
 
 
 def install(app: Flask, system: System) -> None:
@@ -55,7 +61,7 @@ def install(app: Flask, system: System) -> None:
 def _receiver(system: System) -> Callable[[], Response]:
     def receive() -> Response:
         if request.method == "OPTIONS":
-            return Response(status=204, headers=PREFLIGHT)
+            return Response(status=204, headers=_preflight(request.headers.get(_ASKED, "")))
         received = _request(system)
         post = call.build(received, system.settings)
         if request.method != "POST" and not post.command and post.problem is None:
@@ -65,6 +71,13 @@ def _receiver(system: System) -> Callable[[], Response]:
         return response
 
     return receive
+
+
+def _preflight(asked: str) -> dict[str, str]:
+    """Return the answer to a preflight; a header that a script's library adds must not stop it."""
+    named = _HEADER_NAME.findall(asked.lower())[:_MOST_HEADERS]
+    ours = PREFLIGHT[_ALLOWED].split(", ")
+    return PREFLIGHT | {_ALLOWED: ", ".join(dict.fromkeys(ours + named))}
 
 
 def _request(system: System) -> call.Request:

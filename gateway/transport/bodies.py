@@ -36,7 +36,8 @@ class Content:
 
 def read(body: bytes, content_type: str, *, fallback: str) -> Content:
     """Return the content of ``body``; raises BrokenBody or TooLarge where it cannot be read."""
-    word, parameters = headers.split(content_type.encode("latin-1", "replace"))
+    raw_type = content_type.encode("latin-1", "replace")
+    word, parameters = headers.split(raw_type)
     declared = charset.known(parameters.get(b"charset", b""))
     core = forms.core(body)
     if not core:
@@ -46,7 +47,7 @@ def read(body: bytes, content_type: str, *, fallback: str) -> Content:
         values, kept = json_body.parse(body, declared=declared, fallback=fallback)
         return Content(json_values=values, kept=kept, declared=declared)
     if kind == _MULTIPART:
-        pairs, kept = multipart.parse(body, parameters.get(b"boundary"))
+        pairs, kept = multipart.parse(body, headers.boundary(raw_type))
     else:
         _check_is_form(core)
         pairs, kept = forms.parse(body), redact.form(body)

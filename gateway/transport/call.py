@@ -1,6 +1,7 @@
 """The bytes of a request as a Call; pure, and without an exception for any bytes whatever."""
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from gateway.transport.reading import EMPTY, Body
 log = logging.getLogger("gateway.transport")
 
 _TAKEN_OUT = CREDENTIALS | CONTROLS
+_CONTROL_LENGTH = 255
+_COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NO_COMMAND = "?"
+"""Stands for a command that is no name: whatever was sent, a password too, reaches no log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +54,12 @@ def build(request: Request, settings: Settings) -> Call:
     in_address = False
     problem: Refused | None = None
     try:
-        content = bodies.read(_plain_body(request), header("content-type", ""), fallback=fallback)
+        content, problem = _content(
+            _plain_body(request), header("content-type", ""), fallback=fallback
+        )
         kept = content.kept
         sent, in_address = _fields(content, forms.parse(request.query), fallback=fallback)
-        problem = _refusal(sent, request.method, settings)
+        problem = problem or _refusal(sent, request.method, settings)
     except Refused as refusal:
         problem = refusal
     except Exception:
@@ -66,7 +73,7 @@ def build(request: Request, settings: Settings) -> Call:
         path=request.path,
         address=request.address,
         command=_command(said),
-        form={name: value for name, value in sent.form.items() if name not in _TAKEN_OUT},
+        form={name: value for name, value in sent.form.items() if _is_field(name)},
         uploads=sent.uploads,
         leading_plus=sent.leading_plus,
         credentials=Credentials(
@@ -86,7 +93,7 @@ def build(request: Request, settings: Settings) -> Call:
         origin=header_text(header("origin", "")),
         content_type=header_text(header("content-type", "")),
         caller_request_id=header_text(header("x-request-id", "")),
-        query=redact.form(request.query),
+        query=redact.form(request.query) or b"",
         body=kept,
         body_size=request.body.size,
         body_sha256=request.body.sha256,
@@ -110,6 +117,14 @@ def _plain_body(request: Request) -> bytes:
     return request.body.content or b""
 
 
+def _content(body: bytes, content_type: str, *, fallback: str) -> tuple[Content, Refused | None]:
+    """Return what ``body`` holds, or nothing but the bytes to keep, and why it cannot be read."""
+    try:
+        return bodies.read(body, content_type, fallback=fallback), None
+    except BrokenBody as refusal:
+        return Content(kept=redact.unread(body)), refusal
+
+
 def _fields(content: Content, address: list[Pair], *, fallback: str) -> tuple[Fields, bool]:
     """Return the fields of body and address together, and whether the address has credentials."""
     check_count(len(address) + len(content.pairs) + len(content.json_values or ()))
@@ -129,17 +144,34 @@ def _refusal(sent: Fields, method: str, settings: Settings) -> Refused | None:
     given = [sent.form[name] for name in ("command", "ai_command") if name in sent.form]
     if any(isinstance(value, dict) for value in given):
         return UnknownCommand("command: must be one name, not a list")
-    commands = {normal.clean(names.single(value)) for value in given} - {""}
+    commands = {_control(names.single(value)) for value in given} - {""}
     if len(commands) > 1:
         return UnknownCommand("command: command and ai_command differ; send one of them")
-    if commands and method in ("GET", "HEAD") and not settings.GATEWAY_ALLOW_GET:
-        return Refused("command: not taken by GET; send it by POST", code="method_not_allowed")
+    # What only asks for headers must never store anything.
+    taken = method == "POST" or (method == "GET" and settings.GATEWAY_ALLOW_GET)
+    if commands and not taken:
+        return Refused(
+            f"command: not taken by {method}; send it by POST", code="method_not_allowed"
+        )
     return None
 
 
 def _command(said: Mapping[str, str]) -> str:
-    return _given(said, "command") or _given(said, "ai_command")
+    command = _given(said, "command") or _given(said, "ai_command")
+    return command if not command or _COMMAND.fullmatch(command) else _NO_COMMAND
 
 
 def _given(said: Mapping[str, str], name: str) -> str:
-    return normal.clean(said.get(name, ""))
+    return _control(said.get(name, ""))
+
+
+def _control(text: str) -> str:
+    # Cut first: NFC takes a time that grows with the square of a run of combining marks.
+    return normal.storable(normal.clean(text[:_CONTROL_LENGTH]))[:_CONTROL_LENGTH]
+
+
+def _is_field(name: str) -> bool:
+    """Return whether ``name`` may reach the journal as that of a field, known or not."""
+    if name in _TAKEN_OUT:
+        return False
+    return not redact.holds_secret(name.encode("utf-8", "surrogatepass"))

@@ -1,14 +1,25 @@
 """A urlencoded body or query as pairs of exact bytes."""
 
 import binascii
-import re
 
 from gateway.transport.pairs import Pair, check_count
 
 BOM = b"\xef\xbb\xbf"
-_MALFORMED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_MOST_MALFORMED = 1_000_000
 _AROUND = b"\r\n"
+
+_SWAPPED = bytes.maketrans(b"%=", b"=%")
+_FOR_THE_DECODER = (
+    # What comes out is swapped back, so the two characters that are swapped swap their escapes.
+    (b"=3d", b"=3D"),
+    (b"=25", b"=3d"),
+    (b"=3D", b"=25"),
+    # A stray one stays as it is but before these. In a longer run every other pair is left over.
+    (b"==", b"=3d="),
+    (b"==", b"=3d="),
+    (b"=\r", b"=3d\r"),
+    (b"=\n", b"=3d\n"),
+)
+"""What ``unquote`` replaces before the decoder of quoted-printable reads the escapes."""
 
 
 def parse(raw: bytes) -> list[Pair]:
@@ -35,14 +46,16 @@ def unquote(raw: bytes) -> bytes:
     """Return ``raw`` with ``+`` as space and percent escapes resolved; a stray ``%`` stays.
 
     urllib's way takes 1 GB and seconds for a file of 6 MB, and would keep every other thread
-    waiting; the standard library's quoted-printable decoder is the same thing in C.
+    waiting; the standard library's quoted-printable decoder is the same thing in C, with ``=``
+    for ``%``.
     """
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
     if b"%" not in raw:
         return raw
-    mended, malformed = _MALFORMED.subn(b"%25", raw, count=_MOST_MALFORMED)
-    if malformed == _MOST_MALFORMED:
-        # Nobody wrote escapes here; to mend them all would take seconds and gigabytes.
-        return raw
-    return binascii.a2b_qp(mended.replace(b"=", b"=3D").replace(b"%", b"="))
+    raw = raw.translate(_SWAPPED)
+    for old, new in _FOR_THE_DECODER:
+        raw = raw.replace(old, new)
+    if raw.endswith(b"="):
+        raw += b"3d"
+    return binascii.a2b_qp(raw).translate(_SWAPPED)

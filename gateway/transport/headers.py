@@ -10,6 +10,9 @@ _PARAMETER = re.compile(
 _ESCAPED = re.compile(rb'\\(["\\])')
 _EXTENDED = re.compile(rb"([^']*)'[^']*'(.*)", re.DOTALL)
 
+_WORD_END = re.compile(rb"[;,\s]")
+_BOUNDARY = re.compile(rb'\s*+(?:"([^"]*+)"|([^,;]*+))')
+
 Parameters = dict[bytes, bytes]
 
 
@@ -18,7 +21,21 @@ def split(value: bytes) -> tuple[bytes, Parameters]:
     found: Parameters = {}
     for name, quoted, plain in _PARAMETER.findall(value):
         found[name.lower()] = _ESCAPED.sub(rb"\1", quoted) if quoted else plain.strip()
-    return re.split(rb"[;,]", value, maxsplit=1)[0].strip().lower(), found
+    return _WORD_END.split(value.strip(), maxsplit=1)[0].lower(), found
+
+
+def boundary(content_type: bytes) -> bytes | None:
+    """Return the boundary of a multipart body where PHP looks for it.
+
+    That is anywhere in the header, up to a comma or a semicolon; RFC 1867 itself writes
+    ``multipart/form-data, boundary=B``.
+    """
+    start = content_type.lower().find(b"boundary")
+    equals = content_type.find(b"=", start)
+    found = _BOUNDARY.match(content_type, equals + 1)
+    if start < 0 or equals < 0 or found is None:
+        return None
+    return found[1] or (found[2] or b"").strip() or None
 
 
 def text_parameter(parameters: Parameters, name: bytes) -> tuple[bytes | None, str | None]:

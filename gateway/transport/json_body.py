@@ -88,21 +88,38 @@ def _without_secrets(body: bytes, text: str) -> bytes | None:
     if not one_byte_each and text.encode("utf-8", "surrogatepass") != body:
         # In other charsets a byte of a character may look like a quote or a backslash.
         return None
-    return redact.cut(body, _secrets(body.decode("latin-1")), filling=b'""')
+    if not redact.is_secret(body):
+        return body
+    try:
+        return redact.cut(body, _secrets(body.decode("latin-1")), filling=b'""')
+    except _Unclear:
+        return None
+
+
+class _Unclear(Exception):
+    """The value of a secret may stand anywhere."""
 
 
 def _secrets(text: str) -> Iterator[redact.Span]:
-    """Yield where the value of each secret key stands, at any depth; ``text`` is good JSON."""
+    """Yield where the value of each secret key stands, at any depth, and each text that names one.
+
+    ``text`` is good JSON.
+    """
     tokens = _TOKEN.finditer(text)
     before = None
     for token in tokens:
-        if token[0] == ":" and before is not None and redact.is_secret(_key(before)):
-            yield _value(tokens)
-        before = token[0]
-
-
-def _key(token: str) -> str:
-    return str(json.loads(token, strict=False))
+        if before is not None:
+            said = before[0].encode("latin-1")
+            if token[0] == ":":
+                if redact.holds_secret(said):
+                    raise _Unclear
+                if redact.is_secret(said):
+                    yield _value(tokens)
+            elif redact.mentions(said):
+                if redact.is_a_name(said):
+                    raise _Unclear
+                yield before.span()
+        before = token
 
 
 def _value(tokens: Iterator[re.Match[str]]) -> redact.Span:

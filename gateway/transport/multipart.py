@@ -5,6 +5,8 @@ windows-1252 would be lost; this one only cuts.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.errors import BrokenBody
@@ -25,26 +27,43 @@ class _Delimiter(NamedTuple):
     line_end: bytes
 
 
-def parse(body: bytes, boundary: bytes | None) -> tuple[list[Pair], bytes]:
+def parse(body: bytes, boundary: bytes | None) -> tuple[list[Pair], bytes | None]:
     """Return the parts of ``body`` in order, and ``body`` with the secrets cut out.
 
-    Raises BrokenBody or TooLarge.
+    The second is ``None`` where secrets cannot be found for certain. Raises BrokenBody or TooLarge.
     """
     if not boundary:
         raise BrokenBody(
             "The Content-Type has no boundary; let the HTTP library set it for multipart/form-data"
         )
-    pairs, secrets = [], []
-    for start, end in _parts(body, boundary):
+    delimiters = _delimiters(body, boundary)
+    pairs, secrets, clear = [], [], True
+    # What stands before the first part and behind the last one is none, but may have anything.
+    around = (0, delimiters[0].start), (delimiters[-1].end, len(body))
+    for start, end in _parts(body, delimiters):
         pair, content = _read(body, start, end)
         pairs.append(pair)
-        if redact.is_secret(pair.name.decode("latin-1")):
+        if redact.is_secret(pair.name):
+            clear = clear and not redact.holds_secret(pair.name)
             secrets.append((content, end))
-    return pairs, redact.cut(body, secrets)
+        elif redact.mentions(pair.value):
+            clear = clear and not redact.is_a_name(pair.value)
+            secrets.append((content, end))
+        elif redact.mentions(body[start:content]):
+            clear = False
+    before, behind = ([span] if redact.mentions(body[slice(*span)]) else [] for span in around)
+    return pairs, redact.cut(body, (*before, *secrets, *behind)) if clear else None
 
 
-def _parts(body: bytes, boundary: bytes) -> list[redact.Span]:
-    """Return where each part begins and ends, its headers included.
+def _parts(body: bytes, delimiters: list[_Delimiter]) -> Iterator[redact.Span]:
+    """Yield where each part begins and ends, its headers included."""
+    for before, behind in pairwise(delimiters):
+        if body[before.end : behind.start].strip():
+            yield before.end, behind.start
+
+
+def _delimiters(body: bytes, boundary: bytes) -> list[_Delimiter]:
+    """Return the delimiters of the parts, the closing one at last; raises where there is none.
 
     Whether lines end in CRLF or in LF is told by the first delimiter, so that a file may hold what
     would be a delimiter with the other kind.
@@ -53,18 +72,12 @@ def _parts(body: bytes, boundary: bytes) -> list[redact.Span]:
     last = _first(body, dashes)
     if last is None:
         raise BrokenBody("The body has no part that begins with the boundary of its Content-Type")
-    spans: list[redact.Span] = []
+    found = [last]
     while not last.closes:
-        found = _next(body, dashes, last)
-        if found is None:
-            raise BrokenBody(
-                "The body has no closing boundary; it was cut short, or its last line is missing"
-            )
-        if found.start > last.end:
-            spans.append((last.end, found.start))
-            check_count(len(spans))
-        last = found
-    return spans
+        last = _next(body, dashes, last) or _end(body, dashes, last)
+        found.append(last)
+        check_count(len(found) - 1)
+    return found
 
 
 def _first(body: bytes, dashes: bytes) -> _Delimiter | None:
@@ -87,6 +100,20 @@ def _next(body: bytes, dashes: bytes, last: _Delimiter) -> _Delimiter | None:
             return _Delimiter(at, rest.end(), bool(rest[1]), last.line_end)
         at = body.find(mark, at + 1)
     return None
+
+
+def _end(body: bytes, dashes: bytes, last: _Delimiter) -> _Delimiter:
+    """Return the end of ``body`` as its closing delimiter, as PHP takes it.
+
+    The body is all there, or its Content-Length would not be. Hand-made ones end in ``--b``, in a
+    delimiter on a line end of the other kind, or right after the last value.
+    """
+    at = body.rfind(b"\n" + dashes, last.end)
+    if at < 0 or body[at + 1 + len(dashes) :].strip(b"-\r\n\t \0"):
+        at = len(body)
+    elif body[at - 1 : at] == b"\r":
+        at = max(at - 1, last.end)
+    return _Delimiter(at, len(body), True, last.line_end)
 
 
 def _read(body: bytes, start: int, end: int) -> tuple[Pair, int]:

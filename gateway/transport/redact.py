@@ -1,28 +1,67 @@
-"""Cuts the values of secrets out of the bytes that the journal keeps; the rest stays exact."""
+"""Cuts the values of secrets out of the bytes that the journal keeps; the rest stays exact.
+
+Fields are read strictly and secrets are looked for loosely. A name that we do not read, because it
+has a prefix, or one layer of escapes too many, or stands in a value, still has the password behind
+it. Where one is suspected too much may go, but nothing that may be a secret stays.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gateway.contract import SECRETS
-from gateway.transport import forms, names
+from gateway.transport import forms
 
 Span = tuple[int, int]
 """Where a value begins and ends."""
 
-# A form of text/plain has its pairs on lines of their own, and no escapes.
-_ON_A_LINE = re.compile(
-    rb"[\r\n][ \t]*(?:%s)[ \t]*="
-    % "|".join(name.replace("_", "[_. ]") for name in sorted(SECRETS)).encode(),
-    re.IGNORECASE,
+_LAYERS = 3
+"""As it came, and with one and two layers of escapes taken off."""
+
+_NAMES = tuple(name.encode() for name in sorted(SECRETS))
+# A form key is public by nature, and its name a likely value.
+_NEVER_A_VALUE = frozenset(_NAMES) - {b"form_key"}
+_LONGEST_VALUE = 80
+
+_SEPARATORS = b" .[+-"
+_LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
+_MANGLED = bytes.maketrans(_SEPARATORS, b"_" * len(_SEPARATORS))
+_NAME = b"|".join(_NAMES)
+# "the form key" in a note is none, "form key=…" in one is.
+_MENTION = re.compile(
+    rb"%s|(?:%s)[^a-z0-9=:]{0,9}[=:]" % (_NAME, _NAME.replace(b"_", rb"[_ .\[+-]"))
 )
+_SET = re.compile(rb"[=:&;,<>|]")
 
 
-def is_secret(name: str) -> bool:
-    """Return whether ``name``, or a key in its brackets, is that of a secret in any spelling."""
-    name = name.lower()
-    # A name that is too deep makes no field, but its value is as secret.
-    path = names.path(name) or names.path("".join(name.partition("]")[:2]))
-    return path is not None and not SECRETS.isdisjoint((path.base, *path.keys))
+def is_secret(name: bytes) -> bool:
+    """Return whether ``name`` has that of a secret in it, in any spelling."""
+    for layer in _layers(name):
+        mangled = layer.translate(_MANGLED)
+        if any(each in mangled for each in _NAMES):
+            return True
+    return False
+
+
+def mentions(value: bytes) -> bool:
+    """Return whether the name of a secret stands in ``value``, and so perhaps the secret."""
+    return any(_position(layer) >= 0 and _MENTION.search(layer) for layer in _layers(value))
+
+
+def is_a_name(value: bytes) -> bool:
+    """Return whether ``value`` is the name of a secret, which then stands somewhere else.
+
+    So it is in lists of names and values: ``fields[0][name]=ai_token&fields[0][value]=…``.
+    """
+    if len(value) > _LONGEST_VALUE:
+        return False
+    return any(layer.strip(b" \"'\r\n") in _NEVER_A_VALUE for layer in _layers(value))
+
+
+def holds_secret(name: bytes) -> bool:
+    """Return whether ``name`` is more than a name: a whole form, escaped once too often."""
+    *_, layer = _layers(name)
+    position = _position(layer)
+    return position >= 0 and _SET.search(layer, position) is not None
 
 
 def cut(raw: bytes, spans: Iterable[Span], *, filling: bytes = b"") -> bytes:
@@ -35,26 +74,66 @@ def cut(raw: bytes, spans: Iterable[Span], *, filling: bytes = b"") -> bytes:
     return b"".join((*kept, raw[position:])) if kept else raw
 
 
-def form(raw: bytes) -> bytes:
-    """Return the urlencoded ``raw`` with an empty value for every secret."""
+def form(raw: bytes) -> bytes | None:
+    """Return the urlencoded ``raw`` without its secrets, ``None`` where they may be anywhere."""
     body = forms.core(raw)
     start = raw.find(body)
-    return b"".join((raw[:start], _cut_segments(body), raw[start + len(body) :]))
-
-
-def _cut_segments(body: bytes) -> bytes:
     segments = body.split(b"&")
+    rest = []
     for index, segment in enumerate(segments):
-        end = _end_of_secret_name(segment)
-        if end:
-            segments[index] = segment[:end]
-    return b"&".join(segments)
+        name, equals, _ = segment.partition(b"=")
+        if equals and name in _NAMES:
+            segments[index] = name + equals
+        else:
+            rest.append(segment)
+    # Nearly every post has its secrets under their plain names, and no other.
+    if is_secret(b"&".join(rest)):
+        for index, segment in enumerate(segments):
+            name, _, value = segment.partition(b"=")
+            if is_secret(name):
+                segments[index] = _without_value(segment)
+            elif mentions(value):
+                if is_a_name(value):
+                    return None
+                segments[index] = _without_line(segment)
+    return b"".join((raw[:start], b"&".join(segments), raw[start + len(body) :]))
 
 
-def _end_of_secret_name(segment: bytes) -> int:
-    """Return where a secret's value begins in ``segment``, 0 where there is none."""
+def unread(body: bytes) -> bytes | None:
+    """Return a ``body`` that could not be read, ``None`` where it may have secrets."""
+    return None if is_secret(body) else body
+
+
+def _layers(raw: bytes) -> Iterator[bytes]:
+    """Yield ``raw`` and what is under its escapes, in lower case and, for UTF-16, without NULs."""
+    for left in reversed(range(_LAYERS)):
+        yield raw.translate(_LOWER, b"\0")
+        # JSON's escapes of ASCII are percent escapes written in another way.
+        opened = forms.unquote(raw.replace(rb"\u00", b"%")) if left else raw
+        if opened == raw:
+            return
+        raw = opened
+
+
+def _position(layer: bytes) -> int:
+    """Return where the first name of a secret stands in ``layer``, -1 where there is none."""
+    mangled = layer.translate(_MANGLED)
+    return min((at for at in map(mangled.find, _NAMES) if at >= 0), default=-1)
+
+
+def _without_line(segment: bytes) -> bytes:
+    """Return the segment without the value that mentions a secret, and without all behind it.
+
+    A form of text/plain has its pairs on lines of their own; those before it stay.
+    """
+    found = _MENTION.search(segment.translate(_LOWER))
+    at = found.start() if found else 0
+    start = max(segment.rfind(b"\n", 0, at), segment.rfind(b"\r", 0, at)) + 1
+    if mentions(segment[:start]):
+        start = 0
+    return segment[:start] + _without_value(segment[start:])
+
+
+def _without_value(segment: bytes) -> bytes:
     name, equals, _ = segment.partition(b"=")
-    if equals and is_secret(forms.unquote(name).decode("latin-1")):
-        return len(name) + 1
-    on_a_line = _ON_A_LINE.search(segment)
-    return on_a_line.end() if on_a_line else 0
+    return b"" if holds_secret(name) else name + equals

@@ -71,10 +71,33 @@ def test_no_query_string_reaches_a_log(live: LiveGateway) -> None:
     query = "ai_login_id=LOGIN&ai_login_password=a-secret"
     live.exchange(request(b"mode=insert", target=f"/service?{query}"))
     live.exchange(request(b"", target=f"/unknown%0Aforged?{query}"))
-    assert live.exchange(request(b"", target=f"/service?{query}\xe9")).status == 400
-    live.wait_for_log("POST /service HTTP/1.1")
-    live.wait_for_log("POST /unknown%0Aforged HTTP/1.1")
-    live.wait_for_log(r"Invalid HTTP request line: 'POST /service\?\.\.\. HTTP/1.1'")
+    live.exchange(request(b"", target=f"/forgotten&{query}"))
+    live.exchange(request(b"", target="/escaped%3Fai_login_password%3Da-secret"))
+    for path in ("service", "unknown%0Aforged", "forgotten", "escaped"):
+        live.wait_for_log(f"POST /{path} HTTP/1.1")
+    assert "a-secret" not in live.log
+
+
+@pytest.mark.parametrize(
+    ("first", "cause"),
+    [
+        ("POST /service?a=Ann Lee&ai_login_password=a-secret HTTP/1.1", "Invalid HTTP Version"),
+        ("POST /service?a='x'&ai_login_password=a-secret HTTP/9.x", "Invalid HTTP Version"),
+        ("POST /service?ai_login_password=a-secret\xe9 HTTP/1.1", "Invalid HTTP request line"),
+        ("a&ai_login_password=a-secret /service HTTP/1.1", "Invalid HTTP method"),
+        ("POST /service HTTP/1.1\r\nai_login_password=a-secret", "Invalid HTTP Header"),
+        ("POST /service HTTP/1.1\r\na-secret : 1", "Invalid HTTP header name"),
+        ("POST /service HTTP/1.1\r\nExpect: a-secret", "Unable to comply with expectation"),
+    ],
+)
+def test_request_that_cannot_be_read_is_quoted_nowhere(
+    live: LiveGateway, first: str, cause: str
+) -> None:
+    answer = live.exchange(f"{first}\r\nHost: gateway.test\r\n\r\n".encode())
+    assert 400 <= answer.status < 500
+    assert cause.encode() in answer.body
+    assert b"secret" not in answer.body
+    live.wait_for_log(rf"Invalid request from ip=127\.0\.0\.1: {cause}\n")
     assert "a-secret" not in live.log
 
 
