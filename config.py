@@ -5,21 +5,16 @@ a value that cannot be read stops the start, and all bad ones are named at once.
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import fsspec
-import phonenumbers
-import webencodings
 from environs import Env, EnvValidationError, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?")
+from gateway import setting_checks
 
 ROOT = Path(__file__).resolve().parent
 
@@ -42,40 +37,6 @@ def _row(
     return field(default=default, metadata={"help": meaning, "check": check, "secret": secret})
 
 
-def _one_of(*choices: str) -> Callable[[Any], None]:
-    def check(value: str) -> None:
-        if value not in choices:
-            raise ValidationError(f"must be one of {', '.join(choices)}")
-
-    return check
-
-
-def _at_least(least: int, most: int = 2**62) -> Callable[[Any], None]:
-    def check(value: int) -> None:
-        if not least <= value <= most:
-            raise ValidationError(f"must be {least} or more, and at most {most}")
-
-    return check
-
-
-def _timezone(value: str) -> None:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValidationError("not a time zone name such as UTC or America/New_York") from None
-
-
-def _region(value: str) -> None:
-    if value not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValidationError("not a two-letter region code such as US or DE")
-
-
-def _charset(value: str) -> None:
-    encoding = webencodings.lookup(value)
-    if encoding is None or encoding.name.startswith(("utf-16", "x-user")):
-        raise ValidationError("not a character set that a browser knows, such as windows-1252")
-
-
 def _database(value: str) -> None:
     try:
         url = make_url(database_url(value))
@@ -84,30 +45,6 @@ def _database(value: str) -> None:
         raise ValidationError(f"not a URL of a database ({type(error).__name__})") from None
     if url.get_backend_name() not in {"sqlite", *DRIVERS}:
         raise ValidationError("must be a URL that begins with sqlite, postgresql or mariadb")
-
-
-def _url(value: str) -> None:
-    scheme, separator, _ = value.partition("://")
-    if not separator:
-        raise ValidationError("must be a URL such as file://instance/files")
-    try:
-        fsspec.get_filesystem_class(scheme)
-    except ImportError as error:
-        raise ValidationError(f"needs a package that is not installed ({error})") from None
-    except ValueError:
-        raise ValidationError(f"nothing reaches {scheme}:// (use file:// or s3://)") from None
-
-
-def _paths(value: tuple[str, ...]) -> None:
-    if not value or not all(_PATH.fullmatch(path) for path in value):
-        raise ValidationError("must be paths such as /service.php, of letters, digits, . _ ~ -")
-    if taken := {path.rstrip("/") for path in value} & {"/healthz", "/readyz"}:
-        raise ValidationError(f"{', '.join(taken)} is an address of our own")
-
-
-def _header(value: str) -> None:
-    if not (value.isascii() and value.isprintable() and value.strip()):
-        raise ValidationError("must be a content type such as text/plain; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,45 +61,54 @@ class Settings:
         (), "Plugin modules to load, in this order, separated by commas."
     )
     GATEWAY_ENDPOINTS: tuple[str, ...] = _row(
-        ("/service", "/service.php"), "Paths that take posts.", check=_paths
+        ("/service", "/service.php"), "Paths that take posts.", check=setting_checks.paths
     )
     GATEWAY_RESPONSE_FORMAT: str = _row(
         "pairs",
         "How to answer where neither the request nor the login says: pairs, json or xml.",
-        check=_one_of("pairs", "json", "xml"),
+        check=setting_checks.one_of("pairs", "json", "xml"),
     )
     GATEWAY_PAIRS_CONTENT_TYPE: str = _row(
-        "text/plain; charset=utf-8", "Content type of an answer in pairs.", check=_header
+        "text/plain; charset=utf-8",
+        "Content type of an answer in pairs.",
+        check=setting_checks.header,
     )
     GATEWAY_FALLBACK_CHARSET: str = _row(
         "windows-1252",
         "How to read a value that is neither in its declared charset nor UTF-8.",
-        check=_charset,
+        check=setting_checks.charset,
     )
     GATEWAY_TIMEZONE: str = _row(
-        "UTC", "Time zone in which posted dates and times are meant.", check=_timezone
+        "UTC", "Time zone in which posted dates and times are meant.", check=setting_checks.timezone
     )
     GATEWAY_REGION: str = _row(
-        "US", "Region of phone numbers without a country code.", check=_region
+        "US", "Region of phone numbers without a country code.", check=setting_checks.region
     )
-    GATEWAY_FIRST_LEAD_ID: int = _row(1001, "The id of the first lead.", check=_at_least(1))
+    GATEWAY_FIRST_LEAD_ID: int = _row(
+        1001, "The id of the first lead.", check=setting_checks.at_least(1)
+    )
     GATEWAY_DEFAULT_MATCH: tuple[str, ...] = _row(
         ("match_name_and_address", "match_name_and_phone"),
         "Rules that apply when match_update=1 comes without a rule of its own.",
+    )
+    GATEWAY_JUNK_VALUES: tuple[str, ...] = _row(
+        (),
+        "Phones, e-mails and addresses that say nothing about who it is and never match, beside "
+        "those that we know.",
     )
     GATEWAY_ON_INVALID: str = _row(
         "keep",
         "What becomes of a bad value on an insert: keep (the lead is stored without it and the "
         "value goes into a note) or refuse.",
-        check=_one_of("keep", "refuse"),
+        check=setting_checks.one_of("keep", "refuse"),
     )
     GATEWAY_MAX_BODY: int = _row(
-        16 * 1024 * 1024, "Largest body of a post, in bytes.", check=_at_least(1024)
+        16 * 1024 * 1024, "Largest body of a post, in bytes.", check=setting_checks.at_least(1024)
     )
     GATEWAY_FILES_URL: str = _row(
         "file://instance/files",
         "Where uploaded files go: file://…, or s3://bucket/prefix (pip install s3fs).",
-        check=_url,
+        check=setting_checks.url,
         secret=True,
     )
     GATEWAY_ALLOW_ANONYMOUS: bool = _row(
@@ -176,13 +122,15 @@ class Settings:
     GATEWAY_DOCS: str = _row(
         "public",
         "Who may read the documentation page: public, login or off.",
-        check=_one_of("public", "login", "off"),
+        check=setting_checks.one_of("public", "login", "off"),
     )
     GATEWAY_DOCS_URL: str = _row(
         "http://127.0.0.1:8000/service", "Address shown in the samples of the documentation page."
     )
     GATEWAY_TRUSTED_PROXIES: int = _row(
-        0, "How many reverse proxies in front set X-Forwarded-For.", check=_at_least(0)
+        0,
+        "How many reverse proxies in front set X-Forwarded-For.",
+        check=setting_checks.at_least(0),
     )
     GATEWAY_TRACE_HOOKS: bool = _row(False, "Log every call of a plugin hook.")
 

@@ -30,25 +30,37 @@ FIELDS = {
 # Characters that urlencode leaves alone, and that stand nowhere else in the body.
 _DIGITS, _LETTERS = "~", "_._"
 
-TEMPLATE = urlencode(
-    {
+_TO_LETTERS = str.maketrans("0123456789", "abcdefghij")
+
+
+def template(**changed: str) -> str:
+    """Return the urlencoded body with other or more fields than FIELDS, for ``body`` to fill in.
+
+    ``~`` is to become the seven digits of a number, ``_._`` their letters: seven characters in
+    either form, so that all bodies have one length.
+    """
+    fields = {
         "command": "lead_set",
         "mode": "insert",
         "ai_login_id": LOGIN,
         "ai_login_password": PASSWORD,
-        **{name: text.format(digits=_DIGITS, letters=_LETTERS) for name, text in FIELDS.items()},
+        **FIELDS,
+        **changed,
     }
-)
-"""The urlencoded body; ``~`` is to become the seven digits of a number, ``_._`` their letters.
-
-Seven characters in either form, so that all bodies have one length.
-"""
-
-_TO_LETTERS = str.maketrans("0123456789", "abcdefghij")
+    return urlencode(
+        {name: text.format(digits=_DIGITS, letters=_LETTERS) for name, text in fields.items()}
+    )
 
 
-def body(number: int) -> bytes:
+TEMPLATE = template()
+
+
+def letters(digits: str) -> str:
+    """Return the letters that stand for ``digits`` in a name."""
+    return digits.translate(_TO_LETTERS)
+
+
+def body(number: int, template: str = TEMPLATE) -> bytes:
     """Return the body of the person with this number."""
     digits = f"{number:07}"
-    text = TEMPLATE.replace(_DIGITS, digits)
-    return text.replace(_LETTERS, digits.translate(_TO_LETTERS)).encode()
+    return template.replace(_DIGITS, digits).replace(_LETTERS, letters(digits)).encode()

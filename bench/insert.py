@@ -25,7 +25,6 @@ from bench.servers import (
 )
 
 WARM_UP = 1.0
-RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def main() -> None:
@@ -48,7 +47,7 @@ def main() -> None:
             measured.append(report.engine(engine, url, pairs))
     print(f"\n{report.table(facts, measured)}")
     if not options.quick:
-        report.write(RESULTS, facts, measured)
+        report.write("insert", {**facts, "engines": measured}, report.table(facts, measured))
 
 
 def _options() -> argparse.Namespace:

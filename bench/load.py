@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from bench.body import TEMPLATE, body
 from bench.noop import ANSWER
@@ -22,7 +23,7 @@ PATH = "/service"
 DRAIN = 3
 """Seconds that wrk waits for the last answers."""
 
-_SUCCESS = ANSWER.partition("&lead_id")[0].encode()
+_SUCCESS = ANSWER.partition("+")[0].encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +54,28 @@ def driver() -> str:
     return " ".join(said.split()[:2])
 
 
-def drive(port: int, folder: Path, *, first: int, connections: int, seconds: float) -> Load:
-    """Return what ``connections`` clients saw who post for ``seconds``, from person ``first``."""
+def drive(
+    port: int,
+    folder: Path,
+    *,
+    first: int,
+    connections: int,
+    seconds: float,
+    template: str = TEMPLATE,
+) -> Load:
+    """Return what ``connections`` clients saw who post for ``seconds``.
+
+    Persons are numbered from ``first`` + 1; ``template`` is one that ``body`` takes.
+    """
+    wanted: dict[str, Any] = {"first": first, "connections": connections, "seconds": seconds}
     if shutil.which("wrk") is None:
-        return _by_threads(port, first=first, connections=connections, seconds=seconds)
-    return _by_wrk(port, folder, first=first, connections=connections, seconds=seconds)
+        return _by_threads(port, template, **wanted)
+    return _by_wrk(port, template, folder, **wanted)
 
 
-def post(port: int, number: int) -> bytes:
+def post(port: int, number: int, template: str = TEMPLATE) -> bytes:
     """Return the answer to one post, head and all."""
-    content = body(number)
+    content = body(number, template)
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
         f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(content)}\r\n\r\n"
@@ -76,19 +89,21 @@ def post(port: int, number: int) -> bytes:
 
 
 def is_success(answer: bytes) -> bool:
-    """Whether the answer says that a lead was made."""
+    """Whether the answer says that a lead was stored."""
     return answer.startswith(b"HTTP/1.1 200 ") and _SUCCESS in answer
 
 
-def _by_wrk(port: int, folder: Path, *, first: int, connections: int, seconds: float) -> Load:
-    template = folder / "body"
-    template.write_text(TEMPLATE)
+def _by_wrk(
+    port: int, template: str, folder: Path, *, first: int, connections: int, seconds: float
+) -> Load:
+    file = folder / "body"
+    file.write_text(template)
     script = str(Path(__file__).with_name("post.lua"))
     duration = math.ceil(seconds + DRAIN)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{duration}s", "--timeout", "60s", "-s", script]
     url = f"http://127.0.0.1:{port}{PATH}"
     done = subprocess.run(
-        [*command, url, "--", str(template), str(first), str(seconds)],
+        [*command, url, "--", str(file), str(first), str(seconds)],
         capture_output=True,
         text=True,
         check=False,
@@ -107,7 +122,7 @@ def _by_wrk(port: int, folder: Path, *, first: int, connections: int, seconds: f
     )
 
 
-def _by_threads(port: int, *, first: int, connections: int, seconds: float) -> Load:
+def _by_threads(port: int, template: str, *, first: int, connections: int, seconds: float) -> Load:
     numbers = count(first + 1)
     took: list[float] = []
     errors: list[int] = []
@@ -117,7 +132,7 @@ def _by_threads(port: int, *, first: int, connections: int, seconds: float) -> L
         while (begun := time.perf_counter()) < finish:
             number = next(numbers)
             try:
-                answer = post(port, number)
+                answer = post(port, number, template)
             except OSError:
                 answer = b""
             if answer:

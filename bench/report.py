@@ -21,7 +21,7 @@ from config import ROOT, database_url
 _DRIVERS = {"sqlite": "", "postgresql": "psycopg", "mariadb": "PyMySQL"}
 _SERVING = ("Flask", "gunicorn", "SQLAlchemy", "marshmallow")
 _README = Path(__file__).with_name("README.md")
-_MARKS = "<!-- bench/insert writes from here -->", "<!-- to here -->"
+_RESULTS = Path(__file__).with_name("results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,10 @@ def engine(name: str, url: str, pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def table(facts: Mapping[str, Any], engines: Sequence[Mapping[str, Any]]) -> str:
     """Return the results in Markdown: minimum / median / maximum over the runs."""
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     lines = [
-        f"{facts['date']}; {facts['connections']} connections, {facts['workers']} workers, "
+        f"{when_and_where(facts)}; {facts['connections']} connections, {facts['workers']} workers, "
         f"{facts['runs']} x {facts['seconds']:g} s each, {facts['fields']} fields, "
-        f"{facts['driver']}; {facts['processors']}, load before {facts['load_before']}, "
-        f"{facts['filesystem']}; {versions}.",
+        f"{facts['driver']}.",
         "",
         "| engine | no-op/s | insert/s | ratio | p50 ms | p99 ms | longest ms | errors "
         "| CPU of each worker: no-op, insert |",
@@ -94,14 +92,22 @@ def table(facts: Mapping[str, Any], engines: Sequence[Mapping[str, Any]]) -> str
     return "\n".join(lines)
 
 
-def write(folder: Path, facts: Mapping[str, Any], engines: Sequence[Mapping[str, Any]]) -> None:
-    """Write the results into ``folder``, and the table into the README beside this file."""
-    folder.mkdir(exist_ok=True)
-    whole = json.dumps({**facts, "engines": engines}, indent=1)
-    (folder / "insert.json").write_text(f"{whole}\n")
-    shown = table(facts, engines)
-    (folder / "insert.md").write_text(f"{shown}\n")
-    start, end = _MARKS
+def when_and_where(facts: Mapping[str, Any]) -> str:
+    """Return the date, the machine and the versions as one line of text."""
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+    return (
+        f"{facts['date']}; {facts['processors']}, load before {facts['load_before']}, "
+        f"{facts['filesystem']}; {versions}"
+    )
+
+
+def write(name: str, results: Mapping[str, Any], shown: str) -> None:
+    """Keep ``results`` in results/``name``.json, and ``shown`` in the section of bench/``name`` in
+    the README beside this file."""
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / f"{name}.json").write_text(f"{json.dumps(results, indent=1)}\n")
+    (_RESULTS / f"{name}.md").write_text(f"{shown}\n")
+    start, end = f"<!-- bench/{name} writes from here -->", "<!-- to here -->"
     before, _, rest = _README.read_text().partition(start)
     after = rest.partition(end)[2]
     _README.write_text(f"{before}{start}\n\n{shown}\n\n{end}{after}")

@@ -96,6 +96,12 @@ def _identify(credentials: Credentials, system: System, *, fresh: bool) -> Calle
     return _caller(found)
 
 
+def known(name: str, system: System) -> Caller | None:
+    """Return the login ``name`` as a caller, without any proof: for a person who tries a post."""
+    row = _row(system.engine, _by_name, name=name) if _is_storable(name) else None
+    return None if row is None else _caller(row)
+
+
 class Logins:
     """The rows of logins that have called, each read again when it is older than a moment.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.auth import Logins, Passwords
     from gateway.files import FileStore
     from gateway.schema import LeadSchema
+    from gateway.store.group import Group
 
 FormValue = str | tuple[str, ...] | dict[str, Any]
 """What one name was sent as: once (text), several times (a tuple, in order), or as a PHP array or
@@ -201,7 +202,8 @@ class MatchRule:
     """A rule that finds the lead of a post: ``keys(lead)`` gives keys, the same for one person.
 
     ``lead`` is a mapping of wire names to values, custom ones included; no key where a part is
-    missing. ``confirm(new, old)`` may reject a candidate whose keys are equal.
+    missing. ``confirm(new, old)`` may reject a candidate whose keys are equal. Whoever changes what
+    a rule gives raises its ``version``: ``flask match status`` then shows the keys made before.
     """
 
     name: str
@@ -209,6 +211,7 @@ class MatchRule:
     _: KW_ONLY
     confirm: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] | None = None
     help: str = ""
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +249,4 @@ class System:
     files: FileStore
     passwords: Passwords
     logins: Logins
+    group: Group[Any]

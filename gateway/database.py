@@ -7,6 +7,7 @@ lock hides what the other post has just stored.
 """
 
 import fcntl
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, Opera
 
 Result = TypeVar("Result")
 
-ATTEMPTS = 5
+ATTEMPTS = 10
 """How often a transaction is run before a conflict counts as a fault."""
 
 IDLE_SECONDS = 1.0
@@ -27,6 +28,9 @@ IDLE_SECONDS = 1.0
 
 # An error of the database goes into the log; the person's data that it was about must not.
 _QUIET = {"hide_parameters": True}
+LOCK_SECONDS = 10
+"""How long a post waits for a row that somebody holds, before it is tried again or fails."""
+
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
@@ -53,10 +57,16 @@ def engine_options(url: str) -> dict[str, Any]:
         options["connect_args"] = {
             "charset": "utf8mb4",
             "connect_timeout": 5,
-            "init_command": f"SET SESSION sql_mode='{_MARIADB_MODE}', time_zone='+00:00'",
+            "init_command": (
+                f"SET SESSION sql_mode='{_MARIADB_MODE}', time_zone='+00:00', "
+                f"innodb_lock_wait_timeout={LOCK_SECONDS}"
+            ),
         }
     else:
-        options["connect_args"] = {"connect_timeout": 5}
+        options["connect_args"] = {
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout={LOCK_SECONDS}s",
+        }
     return options
 
 
@@ -126,10 +136,17 @@ def look_up(engine: Engine, work: Callable[[Connection], Result]) -> Result:
         return work(connection)
 
 
-def in_transaction(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+def in_transaction(
+    engine: Engine,
+    work: Callable[[Connection], Result],
+    *,
+    is_committed: Callable[[Connection], bool] | None = None,
+) -> Result:
     """Return what ``work(connection)`` returns, committed; conflicts with others are run again.
 
-    ``work`` may run several times and must have no effects outside the transaction.
+    ``work`` may run several times and must have no effects outside the transaction. A connection
+    that breaks during COMMIT may have committed or not: ``is_committed`` then looks, on another
+    one; without it that is a fault.
     """
     for attempt in range(1, ATTEMPTS + 1):
         done = False
@@ -139,10 +156,16 @@ def in_transaction(engine: Engine, work: Callable[[Connection], Result]) -> Resu
                 done = True
             return result
         except (OperationalError, IntegrityError) as error:
-            # A connection that breaks during COMMIT may have committed: that is not run again.
-            broke_before = error.connection_invalidated and not done
-            if attempt == ATTEMPTS or not (broke_before or _is_conflict(error)):
+            broke = error.connection_invalidated
+            if done and broke and is_committed is not None:
+                if look_up(engine, is_committed):
+                    return result
+            elif attempt == ATTEMPTS or not ((broke and not done) or _is_conflict(error)):
                 raise
+            if attempt == ATTEMPTS:
+                raise
+            # A moment, and not the same for all, or those who collided collide again.
+            time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311 no secret
     raise AssertionError("unreachable")
 
 

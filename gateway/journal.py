@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, bindparam, insert, select
 
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
@@ -23,7 +23,9 @@ MOST_INLINE = 8 * 1024 * 1024
 ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
 """What may become of a post."""
 
-_insert = insert(Submission.__table__)
+_submission = Submission.__table__
+_insert = insert(_submission)
+_find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
 
 
 def record(
@@ -69,6 +71,11 @@ def record(
             **kept_body,
         },
     )
+
+
+def is_recorded(connection: Connection, request_id: str) -> bool:
+    """Whether the row of a post is there: then all that was written with it is, too."""
+    return connection.execute(_find, {"id": request_id}).one_or_none() is not None
 
 
 def keep_body(call: Call, files: FileStore) -> dict[str, Any]:

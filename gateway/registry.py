@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 from marshmallow import fields
@@ -18,11 +18,21 @@ from sqlalchemy import Engine
 from config import Settings
 from gateway import hookspecs
 from gateway.auth import Logins, Passwords
-from gateway.contract import RESERVED, Command, CustomField, System
+from gateway.contract import RESERVED, Command, CustomField, MatchRule, System
 from gateway.files import open_files
+from gateway.matching import rules
+from gateway.models import Lead
 from gateway.schema import DOCUMENTED, build
+from gateway.store.group import Group
 
 log = logging.getLogger("gateway.plugins")
+
+Entry = TypeVar("Entry")
+
+_COLUMNS = frozenset(Lead.__table__.c.keys())
+
+OURS = "gateway.matching.rules"
+"""The plugin that every system has."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
@@ -32,16 +42,20 @@ class BadPlugin(Exception):
 
 
 def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> System:
-    """Return the System of ``settings``: documented fields, the plugins' own, commands, stores.
+    """Return the System of ``settings``: fields, rules and commands, ours and the plugins'.
 
     Raises BadPlugin.
     """
     manager = _manager(settings)
-    custom = _custom_fields(manager, settings)
+    owners: dict[str, str] = {}
+    ours = _match_rules(manager, settings, [OURS], owners)
+    custom = _custom_fields(manager, settings, owners)
+    match_rules = ours | _match_rules(manager, settings, settings.GATEWAY_PLUGINS, owners)
+    _check_default_match(settings, match_rules)
     return System(
         settings=settings,
-        schema=build(custom, (), settings),
-        match_rules={},
+        schema=build(custom, match_rules, settings),
+        match_rules=match_rules,
         commands={command.name: command for command in commands},
         hooks=manager.hook,
         plugins=settings.GATEWAY_PLUGINS,
@@ -49,18 +63,26 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         files=open_files(settings.GATEWAY_FILES_URL),
         passwords=Passwords(),
         logins=Logins(),
+        group=Group(),
     )
 
 
-def plugin_fields(settings: Settings) -> dict[str, list[CustomField]]:
-    """Return the fields that each listed plugin adds, by plugin, in the order of the list."""
+def additions(settings: Settings) -> dict[str, tuple[list[CustomField], list[MatchRule]]]:
+    """Return the fields and rules that each listed plugin adds, in the order of the list."""
     manager = _manager(settings)
-    return {name: _fields_of(manager, name, settings) for name in settings.GATEWAY_PLUGINS}
+    return {
+        plugin: (
+            _answers(manager, plugin, "gateway_custom_fields", CustomField, settings),
+            _answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+        )
+        for plugin in settings.GATEWAY_PLUGINS
+    }
 
 
 def _manager(settings: Settings) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
+    manager.register(rules, OURS)
     for name in settings.GATEWAY_PLUGINS:
         _register(manager, name)
     if settings.GATEWAY_TRACE_HOOKS:
@@ -92,11 +114,18 @@ def _register(manager: pluggy.PluginManager, name: str) -> None:
         raise BadPlugin(f"plugin {name}: {_one_line(error)}; the hooks are {known}") from error
 
 
-def _custom_fields(manager: pluggy.PluginManager, settings: Settings) -> list[CustomField]:
-    owners: dict[str, str] = {}
+def _custom_fields(
+    manager: pluggy.PluginManager, settings: Settings, owners: dict[str, str]
+) -> list[CustomField]:
+    """Return the fields of all plugins; their names go into ``owners``, as do those of rules."""
     collected = []
     for plugin in settings.GATEWAY_PLUGINS:
-        for field in _fields_of(manager, plugin, settings):
+        for field in _answers(manager, plugin, "gateway_custom_fields", CustomField, settings):
+            if not isinstance(field.field, fields.Field):
+                raise BadPlugin(
+                    f"plugin {plugin}: field {field.name!r} has no marshmallow field; "
+                    'write CustomField("name", fields.String(), …)'
+                )
             _check_aliases(plugin, field)
             for name in (field.name, *field.aliases):
                 _check_name(plugin, name, owners)
@@ -105,38 +134,61 @@ def _custom_fields(manager: pluggy.PluginManager, settings: Settings) -> list[Cu
     return collected
 
 
-def _fields_of(manager: pluggy.PluginManager, plugin: str, settings: Settings) -> list[CustomField]:
+def _match_rules(
+    manager: pluggy.PluginManager,
+    settings: Settings,
+    plugins: Iterable[str],
+    owners: dict[str, str],
+) -> dict[str, MatchRule]:
+    collected: dict[str, MatchRule] = {}
+    for plugin in plugins:
+        for rule in _answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
+            if plugin != OURS:
+                _check_name(plugin, rule.name, owners)
+            if not callable(rule.keys):
+                raise BadPlugin(f"plugin {plugin}: rule {rule.name!r} has no function keys(lead)")
+            owners[rule.name] = plugin
+            collected[rule.name] = rule
+    return collected
+
+
+def _check_default_match(settings: Settings, match_rules: Mapping[str, MatchRule]) -> None:
+    unknown = [name for name in settings.GATEWAY_DEFAULT_MATCH if name not in match_rules]
+    if unknown:
+        raise BadPlugin(
+            f"GATEWAY_DEFAULT_MATCH names {', '.join(unknown)}, which no plugin has; "
+            f"the rules are {', '.join(match_rules)}"
+        )
+
+
+def _answers(
+    manager: pluggy.PluginManager,
+    plugin: str,
+    hook_name: str,
+    kind: type[Entry],
+    settings: Settings,
+) -> list[Entry]:
+    """Return what one plugin answers to one hook, every entry of the right kind."""
     others = [each for name, each in manager.list_name_plugin() if name != plugin]
-    hook = manager.subset_hook_caller("gateway_custom_fields", remove_plugins=others)
-    found: list[CustomField] = []
+    hook = manager.subset_hook_caller(hook_name, remove_plugins=others)
+    found: list[Entry] = []
     try:
         answers = hook(settings=settings)
     except Exception as error:
         raise BadPlugin(
-            f"plugin {plugin}: gateway_custom_fields raised {type(error).__name__}: {error}"
+            f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
         ) from error
     for answer in answers:
         if not isinstance(answer, list | tuple):
-            raise BadPlugin(
-                f"plugin {plugin}: gateway_custom_fields must return a list of CustomField"
-            )
-        for field in answer:
-            _check_field(plugin, field)
-            found.append(field)
+            raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {kind.__name__}")
+        for entry in answer:
+            if not isinstance(entry, kind):
+                raise BadPlugin(
+                    f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
+                    f"every entry must be a {kind.__name__}"
+                )
+            found.append(entry)
     return found
-
-
-def _check_field(plugin: str, field: Any) -> None:
-    if not isinstance(field, CustomField):
-        raise BadPlugin(
-            f"plugin {plugin}: gateway_custom_fields returned {type(field).__name__}; "
-            "every entry must be a CustomField"
-        )
-    if not isinstance(field.field, fields.Field):
-        raise BadPlugin(
-            f"plugin {plugin}: field {field.name!r} has no marshmallow field; "
-            'write CustomField("name", fields.String(), …)'
-        )
 
 
 def _check_aliases(plugin: str, field: CustomField) -> None:
@@ -154,10 +206,11 @@ def _check_aliases(plugin: str, field: CustomField) -> None:
 def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadPlugin(
-            f"plugin {plugin}: {name!r} is no field name; use up to 64 letters, digits and _, "
-            "beginning with a letter"
+            f"plugin {plugin}: {name!r} is no name for a field or rule; "
+            "use up to 64 letters, digits and _, beginning with a letter"
         )
-    if name in RESERVED or name.startswith("ai_"):
+    # A custom value called like a column would be hidden from rules by the column's own.
+    if name in RESERVED | _COLUMNS - DOCUMENTED or name.startswith("ai_"):
         raise BadPlugin(f"plugin {plugin}: the name {name!r} is reserved; choose another")
     if name in DOCUMENTED:
         raise BadPlugin(

@@ -1,16 +1,17 @@
 """The fields of a car dealer: an example that works as it stands.
 
 Load it with ``GATEWAY_PLUGINS=plugins.example``; a post may then carry ``vin``, ``trade_in_year``
-and ``interests`` beside the documented fields.
+and ``interests`` beside the documented fields, and ask for the rule ``match_vin``.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import OneOf, Range, Regexp
 
-from gateway import CustomField, hookimpl
+from gateway import CustomField, MatchRule, hookimpl
 
 INTERESTS = ("buy", "lease", "service", "test drive")
 
@@ -56,3 +57,16 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
             example="lease",
         ),
     ]
+
+
+def vin_key(lead: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the VIN in one spelling; nothing where the lead has none."""
+    vin = "".join((lead.get("vin") or "").upper().split())
+    if vin:
+        yield vin
+
+
+@hookimpl
+def gateway_match_rules(settings: Any) -> list[MatchRule]:
+    """Return the rule by which two posts about one car are one lead."""
+    return [MatchRule("match_vin", vin_key, help="The same VIN is the same lead.")]

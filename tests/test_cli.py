@@ -7,16 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
-from click.testing import Result
+from cli_runner import done, refused, run, shown, with_commands
 from sqlalchemy import select
 
 import config
 from gateway import auth
-from gateway.cli import NOUNS, install
+from gateway.cli import NOUNS
 from gateway.cli.lead import FOUND_AT_MOST, PAGE
 from gateway.models import Lead, Login
 from gateway.testing import Gateway
@@ -29,35 +28,6 @@ LABEL_NOUNS = ("user", "pool", "status", "custom-status")
 @pytest.fixture
 def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
     return with_commands(make_gateway())
-
-
-def with_commands(gateway: Gateway) -> Gateway:
-    install(gateway.app)
-    return gateway
-
-
-def run(gateway: Gateway, *words: str, stdin: bytes | None = None) -> Result:
-    return gateway.app.test_cli_runner().invoke(args=words, input=stdin)
-
-
-def done(gateway: Gateway, *words: str, stdin: bytes | None = None) -> str:
-    """Return what the command printed; it must not have failed."""
-    result = run(gateway, *words, stdin=stdin)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def shown(gateway: Gateway, *words: str, stdin: bytes | None = None) -> Any:
-    return json.loads(done(gateway, *words, "--json", stdin=stdin))
-
-
-def refused(gateway: Gateway, *words: str, stdin: bytes | None = None, exit_code: int = 1) -> str:
-    """Return the one message of a command that must refuse: no traceback, nothing printed."""
-    result = run(gateway, *words, stdin=stdin)
-    assert result.exit_code == exit_code, result.output
-    assert isinstance(result.exception, SystemExit)
-    assert result.stdout == ""
-    return result.stderr.splitlines()[-1]
 
 
 def insert(gateway: Gateway, **fields: str) -> int:

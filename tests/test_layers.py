@@ -13,6 +13,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 RANKS = {
     "config": 0,
+    "setting_checks": 0,
     "errors": 0,
     "normal": 0,
     "contract": 1,
@@ -28,7 +29,7 @@ RANKS = {
     "auth": 4,
     "journal": 4,
     "store": 5,
-    "registry": 5,
+    "registry": 6,
     "readiness": 5,
     "commands": 6,
     "page": 6,

@@ -11,7 +11,7 @@ import config
 from gateway import registry
 from gateway.commands import COMMANDS
 
-HEAD = "from marshmallow import fields\nfrom gateway import CustomField, hookimpl\n"
+HEAD = "from marshmallow import fields\nfrom gateway import CustomField, MatchRule, hookimpl\n"
 
 
 @pytest.fixture
@@ -29,13 +29,17 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         sys.modules.pop(name, None)
 
 
-def load(*plugins: str) -> registry.System:
-    settings = config.settings(GATEWAY_PLUGINS=plugins)
+def load(*plugins: str, **values: object) -> registry.System:
+    settings = config.settings(GATEWAY_PLUGINS=plugins, **values)
     return registry.load(settings, create_engine("sqlite://"), COMMANDS)
 
 
 def fields_plugin(entries: str) -> str:
     return f"{HEAD}@hookimpl\ndef gateway_custom_fields(settings):\n    return {entries}\n"
+
+
+def rules_plugin(entries: str) -> str:
+    return f"{HEAD}@hookimpl\ndef gateway_match_rules(settings):\n    return {entries}\n"
 
 
 def test_fields_come_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
@@ -70,12 +74,32 @@ def test_none_adds_nothing(write: Callable[[str, str], str]) -> None:
         (fields_plugin('[CustomField("x", fields.String(), aliases=("phone",))]'), "documented"),
         (fields_plugin('[CustomField("dry_run", fields.String())]'), "reserved"),
         (fields_plugin('[CustomField("ai_x", fields.String())]'), "reserved"),
-        (fields_plugin('[CustomField("a[b]", fields.String())]'), "no field name"),
-        (fields_plugin('[CustomField("a b", fields.String())]'), "no field name"),
-        (fields_plugin('[CustomField("a.b", fields.String())]'), "no field name"),
-        (fields_plugin('[CustomField("", fields.String())]'), "no field name"),
+        (fields_plugin('[CustomField("a[b]", fields.String())]'), "no name for a field"),
+        (fields_plugin('[CustomField("a b", fields.String())]'), "no name for a field"),
+        (fields_plugin('[CustomField("a.b", fields.String())]'), "no name for a field"),
+        (fields_plugin('[CustomField("", fields.String())]'), "no name for a field"),
         (fields_plugin('[CustomField("v", fields.String())] * 2'), "already taken"),
+        (fields_plugin('[CustomField("match_email", fields.String())]'), "already taken"),
+        (f"{HEAD}@hookimpl\ndef gateway_match_rule(settings):\n    return []\n", "unknown hook"),
+        (rules_plugin("{}"), "gateway_match_rules must return a list of MatchRule"),
+        (rules_plugin('["match_vin"]'), "returned str; every entry must be a MatchRule"),
+        (rules_plugin('[CustomField("vin", fields.String())]'), "returned CustomField; every"),
+        (rules_plugin('[MatchRule("match_x", None)]'), "rule 'match_x' has no function keys(lead)"),
+        (
+            rules_plugin('[MatchRule("match_x", ["a"])]'),
+            "rule 'match_x' has no function keys(lead)",
+        ),
+        (rules_plugin('[MatchRule("", list)]'), "no name for a field or rule"),
+        (rules_plugin('[MatchRule("match-x", list)]'), "no name for a field or rule"),
+        (rules_plugin('[MatchRule("form_key", list)]'), "reserved"),
+        (rules_plugin('[MatchRule("ai_match", list)]'), "reserved"),
+        (rules_plugin('[MatchRule("phone", list)]'), "documented field"),
+        (rules_plugin('[MatchRule("match_update", list)]'), "documented field"),
+        (rules_plugin('[MatchRule("match_name_and_phone", list)]'), "documented field"),
+        (rules_plugin('[MatchRule("match_email", list)]'), "already taken by plugin gateway."),
+        (rules_plugin('[MatchRule("match_x", list)] * 2'), "already taken by plugin plug_wrong"),
         (fields_plugin('[CustomField("Meta", fields.String())]'), "reserved"),
+        (fields_plugin('[CustomField("created_at", fields.String())]'), "reserved"),
         (fields_plugin('[CustomField("v", fields.String(), aliases="xyz")]'), "must be a tuple"),
         (fields_plugin('[CustomField("v", fields.String(), aliases=None)]'), "must be a tuple"),
         (fields_plugin('[CustomField("v", fields.String(attribute="z"))]'), "attribute"),
@@ -103,3 +127,48 @@ def test_name_of_another_plugin_is_named_with_its_owner(write: Callable[[str, st
     two = write("plug_second", fields_plugin('[CustomField("vin", fields.String())]'))
     with pytest.raises(registry.BadPlugin, match="already taken by plugin plug_first"):
         load(one, two)
+
+
+def test_rules_come_after_ours_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
+    one = write(
+        "plug_one", rules_plugin('[MatchRule("match_b", list), MatchRule("match_c", list)]')
+    )
+    two = write("plug_two", rules_plugin('[MatchRule("match_a", list)]'))
+    ours = ["match_name_and_address", "match_name_and_phone", "match_email", "match_phone"]
+    assert list(load().match_rules) == ours
+    system = load(one, two)
+    assert list(system.match_rules) == [*ours, "match_b", "match_c", "match_a"]
+    assert {"match_a", "match_b", "match_c", "match_email"} <= system.schema.flags
+
+
+@pytest.mark.parametrize("entries", ["None", "[]", "()"])
+def test_no_rules_add_none(write: Callable[[str, str], str], entries: str) -> None:
+    assert load(write("plug_none", rules_plugin(entries))).match_rules.keys() == (
+        load().match_rules.keys()
+    )
+
+
+@pytest.mark.parametrize(
+    "field", ['"match_x", fields.String()', '"x", fields.String(), aliases=("match_x",)']
+)
+def test_rule_and_field_of_one_name_stop_the_start(
+    write: Callable[[str, str], str], field: str
+) -> None:
+    one = write("plug_field", fields_plugin(f"[CustomField({field})]"))
+    two = write("plug_rule", rules_plugin('[MatchRule("match_x", list)]'))
+    with pytest.raises(
+        registry.BadPlugin, match=r"^plugin plug_rule: .*'match_x' is already taken"
+    ):
+        load(one, two)
+
+
+def test_default_rule_that_no_plugin_has_stops_the_start(write: Callable[[str, str], str]) -> None:
+    with pytest.raises(registry.BadPlugin) as stopped:
+        load(GATEWAY_DEFAULT_MATCH=["match_email", "match_x", "match_y"])
+    assert str(stopped.value) == (
+        "GATEWAY_DEFAULT_MATCH names match_x, match_y, which no plugin has; the rules are "
+        "match_name_and_address, match_name_and_phone, match_email, match_phone"
+    )
+    one = write("plug_x", rules_plugin('[MatchRule("match_x", list), MatchRule("match_y", list)]'))
+    names = ("match_email", "match_x", "match_y")
+    assert names == load(one, GATEWAY_DEFAULT_MATCH=names).settings.GATEWAY_DEFAULT_MATCH

@@ -3,7 +3,7 @@
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.contract import SECRETS
@@ -128,6 +128,7 @@ def test_utf16_is_seen_through() -> None:
 
 @given(PLAIN)
 def test_body_that_names_no_secret_is_exact(raw: bytes) -> None:
+    assume(not any(name.encode() in raw.lower() for name in SECRETS))
     assert redact.form(raw) == raw
     assert redact.unread(raw) == raw
 

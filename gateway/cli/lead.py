@@ -1,4 +1,4 @@
-"""``flask lead``: the stored leads, to read."""
+"""``flask lead``: the stored leads, to read and to merge."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,8 +8,12 @@ import click
 from sqlalchemy import Row, func, select
 
 from gateway.cli.common import Noun, OneLine, as_json, read, show_json, show_table, system
+from gateway.database import reading
 from gateway.models import Lead, LeadExternalId
 from gateway.normal import fold_label
+from gateway.store.history import read_history
+from gateway.store.locating import follow_merge
+from gateway.store.merging import CannotMerge, merge, shown_changes
 from gateway.store.reading import show_lead
 
 FOUND_AT_MOST = 50
@@ -33,22 +37,73 @@ _columns = select(
     *(_lead.c[name] for name in COLUMNS), _lead.c.first_name, _lead.c.last_name
 ).order_by(_lead.c.lead_id.desc())
 
-leads = Noun("lead", help="The stored leads, to read.")
+leads = Noun("lead", help="The stored leads, to read and to merge.")
+
+
+LEAD_ID = click.IntRange(1, 2**63 - 1)
 
 
 @leads.command("show")
-@click.argument("lead_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("wanted", metavar="ID", type=LEAD_ID)
+@click.option("--history", "with_history", is_flag=True, help="What has changed, newest last.")
 @as_json
-def show(lead_id: int, as_json: bool) -> None:
-    """Show one lead whole; sensitive values are masked."""
+def show(wanted: int, with_history: bool, as_json: bool) -> None:
+    """Show one lead whole; sensitive values are masked.
+
+    Of a lead that was merged the one that stayed is shown.
+    """
     running = system()
-    lead = show_lead(running.engine, lead_id, running.schema)
+    with reading(running.engine) as connection:
+        found = follow_merge(connection, wanted)
+    lead = show_lead(running.engine, found, running.schema)
     if lead is None:
-        raise click.ClickException(f"There is no lead {lead_id}.")
+        raise click.ClickException(f"There is no lead {wanted}.")
+    if found != wanted:
+        click.echo(f"Lead {wanted} was merged into lead {found}.", err=True)
+    history = read_history(running.engine, found, running.schema) if with_history else []
     if as_json:
-        show_json(lead)
+        show_json(lead | ({"history": history} if with_history else {}))
         return
     show_table(("field", "value"), _lines(lead))
+    if history:
+        show_table(tuple(history[0]), [tuple(each.values()) for each in history])
+
+
+@leads.command("merge")
+@click.argument("keep", metavar="KEEP", type=LEAD_ID)
+@click.argument("others", metavar="OTHER...", type=LEAD_ID, nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Show what would become of them; write nothing.")
+@as_json
+def merge_leads(keep: int, others: tuple[int, ...], dry_run: bool, as_json: bool) -> None:
+    """Merge every OTHER into KEEP, in one transaction.
+
+    Of each value the first that is not empty stays, in the order given; notes, tags, events, files
+    and external ids go over. The merged ids go on working: they find KEEP.
+    """
+    running = system()
+    try:
+        merged = merge(running, keep, others, dry_run=dry_run)
+    except CannotMerge as error:
+        raise click.ClickException(str(error)) from None
+    changes = shown_changes(running, merged)
+    if as_json:
+        show_json(
+            {
+                "lead_id": merged.lead_id,
+                "merged": merged.merged,
+                "changes": changes,
+                "moved": merged.moved,
+                "dry_run": dry_run,
+            }
+        )
+        return
+    if changes:
+        show_table(tuple(changes[0]), [tuple(each.values()) for each in changes])
+    moved = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in merged.moved.items())
+    click.echo(
+        f"{'Would merge' if dry_run else 'Merged'} {', '.join(map(str, merged.merged))} "
+        f"into {keep}; moved {moved}."
+    )
 
 
 @leads.command("list")

@@ -1,7 +1,7 @@
 """``flask plugin``: what each plugin adds."""
 
 from gateway.cli.common import Noun, as_json, show_json, show_table, system
-from gateway.registry import plugin_fields
+from gateway.registry import additions
 
 plugins = Noun("plugin", help="The plugins that this system loads.")
 
@@ -12,8 +12,12 @@ def show(as_json: bool) -> None:
     """List the plugins in their order, with the fields and match rules that each adds."""
     running = system()
     added = [
-        {"plugin": name, "fields": [field.name for field in fields], "match_rules": []}
-        for name, fields in plugin_fields(running.settings).items()
+        {
+            "plugin": name,
+            "fields": [field.name for field in fields],
+            "match_rules": [rule.name for rule in rules],
+        }
+        for name, (fields, rules) in additions(running.settings).items()
     ]
     if as_json:
         show_json(added)

@@ -17,8 +17,25 @@ UPDATED = "Lead Update Successful"
 
 def lead_set(call: Call, system: System, caller: Caller) -> Reply:
     """Insert or update one lead; answers with its id. Raises Refused for every cause."""
-    settings = system.settings
     dry_run = _dry_run(call, caller)
+    parsed, kept = understand(call, system, caller)
+    outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
+    return Reply(
+        status=0,
+        status_message=CREATED if outcome.action == CREATE else UPDATED,
+        lead_id=outcome.lead_id,
+        warnings=tuple(rejected.problem for rejected in kept),
+        decision=outcome.decision if dry_run else None,
+        recorded=not dry_run,
+    )
+
+
+def understand(call: Call, system: System, caller: Caller) -> tuple[Parsed, Sequence[Rejected]]:
+    """Return what the call says, and the values of it that are kept aside; writes nothing.
+
+    Raises BadForm.
+    """
+    settings = system.settings
     parsed = parse(
         call.form,
         system.schema,
@@ -30,15 +47,7 @@ def lead_set(call: Call, system: System, caller: Caller) -> Reply:
     kept = settle(
         parsed, system.schema, on_invalid=caller.on_invalid or settings.GATEWAY_ON_INVALID
     )
-    outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
-    return Reply(
-        status=0,
-        status_message=CREATED if outcome.action == CREATE else UPDATED,
-        lead_id=outcome.lead_id,
-        warnings=tuple(rejected.problem for rejected in kept),
-        decision=outcome.decision if dry_run else None,
-        recorded=not dry_run,
-    )
+    return parsed, kept
 
 
 def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[Rejected]:

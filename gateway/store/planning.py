@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.contract import Parsed, Rejected
+from gateway.errors import BadForm, problem
 from gateway.formats import Note
 from gateway.models import LONG_TEXT
 from gateway.normal import fold_label, mask
@@ -14,6 +15,8 @@ from gateway.schema import LeadSchema
 
 COLUMNS = {"ownerID": "owner_id", "pool": "pool_id", "custom_status": "custom_status_id"}
 """Wire names whose column is called otherwise."""
+
+WIRE_NAMES = {column: name for name, column in COLUMNS.items()}
 
 NOT_COLUMNS = frozenset(
     {
@@ -71,7 +74,7 @@ def plan(
     does not find any lead yet.
     """
     row = stored.row if stored else {}
-    wanted = _columns(parsed.changes, schema, row)
+    wanted = columns(parsed.changes, schema, row)
     external_id = parsed.changes.get("external_id")
     # Several ids may find a lead. An update by lead_id says which is shown; else the first one is.
     if external_id and (not row.get("external_id") or "lead_id" in parsed.changes):
@@ -95,9 +98,10 @@ def plan(
     )
 
 
-def _columns(
+def columns(
     changes: Mapping[str, Any], schema: LeadSchema, row: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Return the values of ``changes`` by column; custom ones are merged into those of ``row``."""
     wanted = {
         COLUMNS.get(name, name): value
         for name, value in changes.items()
@@ -113,7 +117,11 @@ def _columns(
 
 def _append(old: str | None, text: str, now: datetime, zone: ZoneInfo) -> str:
     line = f"[{now.astimezone(zone):%Y-%m-%d %H:%M:%S}] {text}"
-    return f"{old}\n{line}" if old else line
+    whole = f"{old}\n{line}" if old else line
+    if len(whole) > LONG_TEXT:
+        rule = f"the admin notes would be longer than {LONG_TEXT} characters (replace them)"
+        raise BadForm((problem("admin_notes_append", "too_long", rule),))
+    return whole
 
 
 def _tags(changes: Mapping[str, Any], old: Sequence[str]) -> tuple[str, ...] | None:
@@ -150,8 +158,7 @@ def _changed(
     tags: tuple[str, ...] | None,
     notes: tuple[Note, ...],
 ) -> tuple[str, ...]:
-    wire_names = {column: name for name, column in COLUMNS.items()}
-    names = [wire_names.get(column, column) for column in values if column != "custom"]
+    names = [WIRE_NAMES.get(column, column) for column in values if column != "custom"]
     if "custom" in values:
         old, new = row.get("custom") or {}, values["custom"] or {}
         names.extend(

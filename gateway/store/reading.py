@@ -29,21 +29,20 @@ def show_lead(engine: Engine, lead_id: int, schema: LeadSchema) -> dict[str, Any
 
 def _whole(connection: Connection, row: Any, schema: LeadSchema) -> dict[str, Any]:
     lead_id = row["lead_id"]
-    shown: dict[str, Any] = {"lead_id": lead_id}
-    for name, field in schema.fields.items():
+    values: dict[str, Any] = {"lead_id": lead_id}
+    for name in schema.fields:
         column = COLUMNS.get(name, name)
         if column not in _lead.c or name in NOT_COLUMNS - {"external_id"}:
             continue
-        value = _label(connection, name, row[column]) if name in LABELS else row[column]
-        shown[name] = mask(value) if field.sensitive else _text(name, value)
-    if shown["full_name"] is None:
+        values[name] = shown(connection, schema, name, row[column])
+    if values["full_name"] is None:
         parts = [part for part in (row["first_name"], row["last_name"]) if part]
-        shown["full_name"] = " ".join(parts) or None
-    custom = dict(row["custom"] or {})
-    for name in custom.keys() & schema.fields.keys():
-        if schema.fields[name].sensitive:
-            custom[name] = mask(custom[name])
-    return shown | {
+        values["full_name"] = " ".join(parts) or None
+    custom = {
+        name: mask(value) if _is_sensitive(schema, name) else value
+        for name, value in (row["custom"] or {}).items()
+    }
+    return values | {
         "created_at": _text("created_at", row["created_at"]),
         "updated_at": _text("updated_at", row["updated_at"]),
         "external_ids": _column(connection, LeadExternalId.__table__, "external_id", lead_id),
@@ -63,6 +62,18 @@ def _whole(connection: Connection, row: Any, schema: LeadSchema) -> dict[str, An
         "custom": custom,
         "match": row["match"],
     }
+
+
+def shown(connection: Connection, schema: LeadSchema, name: str, value: Any) -> Any:
+    """Return the stored ``value`` of a field as a person may see it: labels for ids, or masked."""
+    if name in LABELS:
+        return _label(connection, name, value)
+    return mask(value) if _is_sensitive(schema, name) else _text(name, value)
+
+
+def _is_sensitive(schema: LeadSchema, name: str) -> bool:
+    field = schema.fields.get(name)
+    return field is not None and field.sensitive
 
 
 def _text(name: str, value: Any) -> Any:

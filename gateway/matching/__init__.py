@@ -1,0 +1,9 @@
+"""Step 4: the lead that a post belongs to.
+
+``keys`` digests what a rule says, ``finding`` looks it up, ``rules`` are those of every system.
+"""
+
+from gateway.matching.finding import Match, find_match
+from gateway.matching.keys import BadRule, digest, keys_of
+
+__all__ = ["BadRule", "Match", "digest", "find_match", "keys_of"]

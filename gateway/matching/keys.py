@@ -1,0 +1,52 @@
+"""Match keys: what a rule says of a lead, digested; stored and looked up by the same function."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from gateway.contract import MatchRule
+
+log = logging.getLogger("gateway.matching")
+
+MOST_KEYS = 50
+"""Keys of one rule that count for one lead; a rule that gives more is told so in the log."""
+
+
+class BadRule(Exception):
+    """A rule gave something that is no key; a fault of its plugin, never of a caller."""
+
+
+def digest(rule: str, key: str) -> bytes:
+    """Return the 16 bytes under which ``key`` of ``rule`` is stored.
+
+    The rule's name is in it, so that equal keys of two rules are two digests. Not keyed: a look-up
+    aid, which is personal data like the values it is made of.
+    """
+    text = f"{rule}\0{key}".encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=16).digest()
+
+
+def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, str]:
+    """Return the digests of ``lead`` under ``rules``, each with the name of its rule.
+
+    Raises BadRule where a rule gives something other than text.
+    """
+    found: dict[bytes, str] = {}
+    for rule in rules:
+        texts = set()
+        given = rule.keys(lead)
+        # A text is iterable as well: each of its letters would glue strangers together.
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise BadRule(f"rule {rule.name} gave {type(given).__name__}, not a list of keys")
+        for key in given:
+            if not isinstance(key, str):
+                raise BadRule(f"rule {rule.name} gave {type(key).__name__} as a key, not text")
+            if key:
+                texts.add(key)
+            if len(texts) > MOST_KEYS:
+                texts.discard(key)
+                log.warning("rule=%s gave more than %d keys for one lead", rule.name, MOST_KEYS)
+                break
+        found.update((digest(rule.name, text), rule.name) for text in texts)
+    return found

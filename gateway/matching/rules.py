@@ -1,0 +1,100 @@
+"""The rules that every system has, registered by the hook that plugins use for theirs."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from config import Settings
+from gateway.contract import MatchRule
+from gateway.hookspecs import hookimpl
+from gateway.normal import (
+    Junk,
+    address_key,
+    email_key,
+    generation,
+    junk_values,
+    name_key,
+    phone_key,
+    places_differ,
+)
+
+Lead = Mapping[str, Any]
+
+
+@hookimpl
+def gateway_match_rules(settings: Settings) -> list[MatchRule]:
+    """Return the two documented rules, and ours for an e-mail address or a phone alone."""
+    region = settings.GATEWAY_REGION
+    parts = _Parts(region, junk_values(settings.GATEWAY_JUNK_VALUES, region))
+
+    def same_place(new: Lead, old: Lead) -> bool:
+        return same_generation(new, old) and not places_differ(new, old, region)
+
+    return [
+        MatchRule(
+            "match_name_and_address",
+            lambda lead: _joined(parts.name(lead), parts.addresses(lead)),
+            confirm=same_place,
+            help="The same name at the same address is the same lead.",
+        ),
+        MatchRule(
+            "match_name_and_phone",
+            lambda lead: _joined(parts.name(lead), parts.phones(lead)),
+            confirm=same_generation,
+            help="The same name with the same phone or cell is the same lead.",
+        ),
+        MatchRule(
+            "match_email",
+            parts.emails,
+            help="The same e-mail address is the same lead.",
+        ),
+        MatchRule(
+            "match_phone",
+            parts.phones,
+            help="The same phone or cell is the same lead, whatever the name.",
+        ),
+    ]
+
+
+def same_generation(new: Lead, old: Lead) -> bool:
+    """Whether no generation suffix tells the two apart: only one that both have can."""
+    suffixes = {
+        generation(_text(lead, "first_name"), _text(lead, "last_name")) for lead in (new, old)
+    }
+    return len(suffixes - {""}) < 2
+
+
+class _Parts:
+    """The normal forms of a lead's parts; junk and what is missing give none."""
+
+    def __init__(self, region: str, junk: Junk) -> None:
+        self._region, self._junk = region, junk
+
+    def name(self, lead: Lead) -> str | None:
+        return name_key(_text(lead, "first_name"), _text(lead, "last_name"))
+
+    def phones(self, lead: Lead) -> Iterator[str]:
+        for name in ("phone", "cell"):
+            key = phone_key(_text(lead, name), self._region) if lead.get(name) else None
+            if key and not self._junk.is_junk_phone(key):
+                yield key
+
+    def addresses(self, lead: Lead) -> Iterator[str]:
+        if lead.get("address") or lead.get("address_2"):
+            key = address_key(_text(lead, "address"), _text(lead, "address_2"))
+            if key and not self._junk.is_junk_address(key):
+                yield key
+
+    def emails(self, lead: Lead) -> Iterator[str]:
+        key = email_key(_text(lead, "email")) if lead.get("email") else None
+        if key and not self._junk.is_junk_email(key):
+            yield key
+
+
+def _joined(name: str | None, others: Iterable[str]) -> Iterator[str]:
+    if name:
+        for other in others:
+            yield f"{name}|{other}"
+
+
+def _text(lead: Lead, name: str) -> str:
+    return lead.get(name) or ""

@@ -1,0 +1,41 @@
+"""The tables, declared once; the post's path runs Core statements over them, pages use the ORM."""
+
+from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
+from gateway.models.callers import CustomStatus, Login, Pool, Status, User
+from gateway.models.journal import Submission
+from gateway.models.leads import (
+    Lead,
+    LeadChange,
+    LeadEvent,
+    LeadExternalId,
+    LeadFile,
+    LeadMerge,
+    LeadNote,
+    LeadTag,
+)
+from gateway.models.matching import MatchClaim, MatchKey, MatchRekey
+
+__all__ = [
+    "FOLDED",
+    "LONG_TEXT",
+    "Base",
+    "CustomStatus",
+    "Lead",
+    "LeadChange",
+    "LeadEvent",
+    "LeadExternalId",
+    "LeadFile",
+    "LeadMerge",
+    "LeadNote",
+    "LeadTag",
+    "Login",
+    "MatchClaim",
+    "MatchKey",
+    "MatchRekey",
+    "Pool",
+    "Status",
+    "Submission",
+    "User",
+    "UtcDateTime",
+    "db",
+]

@@ -1,0 +1,133 @@
+"""Group commit: posts that wait for the store at the same time share one transaction.
+
+Most of what a durable post costs is its commit. The first post that comes leads: it takes those
+that have queued meanwhile, runs them one after another in one transaction, commits once and wakes
+them; whoever is first in the queue by then leads next. No extra thread, and a post that is alone
+does not wait. Each still gets its own answer: a refusal is one post's own, and where the database
+refuses the batch each of its posts is run again by itself.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
+
+from sqlalchemy import Connection, Engine
+
+from gateway import database
+from gateway.errors import Refused
+from gateway.store import claims
+
+log = logging.getLogger("gateway.store")
+
+Result = TypeVar("Result")
+
+MOST_IN_A_BATCH = 16
+"""Posts in one transaction; with more, the first of them would wait too long for the last."""
+
+CLEAN = (Refused, claims.Unclaimed)
+"""What a post may raise while nothing of it is written yet, so that its neighbours can go on."""
+
+
+class Job(Generic[Result]):
+    """One post for the store.
+
+    ``work(connection)`` decides and writes; it may run several times, and raises Refused and
+    claims.Unclaimed only before it has written anything. ``held`` is claimed before.
+    ``is_committed`` looks whether what it wrote is in the database.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Connection], Result],
+        held: frozenset[bytes],
+        is_committed: Callable[[Connection], bool],
+    ) -> None:
+        self.work = work
+        self.held = held
+        self.is_committed = is_committed
+        self.woken = threading.Event()
+        self.is_done = False
+        self.leads = False
+        self.result: Result | None = None
+        self.error: Exception | None = None
+
+    def run(self, connection: Connection) -> None:
+        """Do the work; what is this post's own trouble stays with it."""
+        self.result, self.error = None, None
+        try:
+            self.result = self.work(connection)
+        except CLEAN as error:
+            self.error = error
+
+    def outcome(self) -> Result:
+        """Return what the work returned, or raise what it raised."""
+        if self.error is not None:
+            raise self.error
+        return cast(Result, self.result)
+
+
+class Group(Generic[Result]):
+    """The posts that wait for the store in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: deque[Job[Result]] = deque()
+        self._is_led = False
+
+    def run(self, engine: Engine, job: Job[Result]) -> Result:
+        """Return what the work of ``job`` returns, committed."""
+        with self._lock:
+            self._queue.append(job)
+            job.leads, self._is_led = not self._is_led, True
+        if not job.leads:
+            job.woken.wait()
+        if job.leads:
+            self._lead(engine)
+        return job.outcome() if job.is_done else alone(engine, job)
+
+    def _lead(self, engine: Engine) -> None:
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(MOST_IN_A_BATCH, len(self._queue)))]
+        try:
+            _commit(engine, batch)
+            for job in batch:
+                job.is_done = True
+        except Exception:
+            # Whose fault it was shows when each runs alone; the others then lose nothing but time.
+            log.info("a batch of %d posts could not be committed together", len(batch))
+        finally:
+            self._hand_over()
+            for job in batch:
+                job.woken.set()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            self._is_led = bool(self._queue)
+            if self._queue:
+                self._queue[0].leads = True
+                self._queue[0].woken.set()
+
+
+def alone(engine: Engine, job: Job[Result]) -> Result:
+    """Return what the work of ``job`` returns, in a transaction of its own."""
+    _commit(engine, [job])
+    return job.outcome()
+
+
+def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
+    """Run the jobs one after another in one transaction."""
+
+    def work(connection: Connection) -> None:
+        # Together and in one order, as each post alone does it.
+        claims.take(connection, frozenset().union(*(job.held for job in batch)))
+        for job in batch:
+            job.run(connection)
+
+    def is_committed(connection: Connection) -> bool:
+        # All of it is there or nothing; a post that was refused has nothing to look for.
+        written = next((job for job in batch if job.error is None), None)
+        return written is None or written.is_committed(connection)
+
+    database.in_transaction(engine, work, is_committed=is_committed)
