@@ -48,14 +48,13 @@ def main() -> None:
     options = _options()
     facts = report.facts(rounds=options.rounds, posts=options.posts, workers=options.workers)
     rows: list[Row] = []
-    broken_logs = []
+    broken_logs: list[str] = []
     with workplace(options.engines) as (folder, databases):
         for engine in options.engines:
-            log = _race(rows, engine, databases.make(engine), folder, options)
-            broken_logs.extend(log)
+            broken_logs += _race(rows, engine, databases.make(engine), folder, options)
     shown = table(facts, rows)
     print(f"\n{shown}")
-    if not options.quick:
+    if not (options.quick or options.variant):
         report.write("races", {**facts, "races": [asdict(row) for row in rows]}, shown)
     if broken_logs or any(row.faults for row in rows):
         raise SystemExit("\n".join(["There were faults.", *broken_logs]))
@@ -67,7 +66,12 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="three rounds; the results are not written"
     )
     parser.add_argument("--engines", type=engine_names, default=ENGINES, metavar="NAME[,NAME]")
-    parser.add_argument("--variant", choices=[each.name for each in VARIANTS], action="append")
+    parser.add_argument(
+        "--variant",
+        choices=[each.name for each in VARIANTS],
+        action="append",
+        help="only this race (may be repeated); the results are not written",
+    )
     parser.add_argument("--rounds", type=int, default=50, help=f"at most {MOST_ROUNDS}")
     parser.add_argument("--posts", type=int, default=64, help="how many at one instant")
     parser.add_argument("--workers", type=int, default=4)
@@ -148,12 +152,15 @@ def table(facts: Mapping[str, Any], rows: Sequence[Row]) -> str:
         f"| race | {' | '.join(f'{each}: leads made' for each in engines)} | posts | faults |",
         f"|---|{'---|' * len(engines)}---|---|",
     ]
-    for variant in dict.fromkeys(row.variant for row in rows):
-        its = [row for row in rows if row.variant == variant]
+    for variant in VARIANTS:
+        its = [row for row in rows if row.variant == variant.name]
+        if not its:
+            continue
         cells = [_leads(row) for row in its]
         posts = sum(row.posts for row in its)
         faults = sum(len(row.faults) for row in its)
-        lines.append(f"| {variant} | {' | '.join(cells)} | {posts} | {faults} |")
+        what = f"**{variant.name}**: {variant.help}"
+        lines.append(f"| {' | '.join([what, *cells, str(posts), str(faults)])} |")
     return "\n".join(lines)
 
 

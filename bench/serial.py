@@ -24,7 +24,7 @@ Kind = tuple[tuple[str, str], ...]
 Told = tuple[Kind, Outcome]
 """A post and what it was answered."""
 
-IDENTITY = ("full_name", "phone", "cell", "address", "email", "external_id")
+IDENTITY = ("full_name", "phone", "cell", "address", "zip", "email", "external_id")
 DEFAULT_RULES = ("match_name_and_address", "match_name_and_phone")
 MOST_STEPS = 20_000
 
@@ -147,13 +147,17 @@ def expectation(leads: Leads, post: Kind) -> tuple[str, int | None]:
     if holder is not None:
         return UPDATED, holder
     rules = [name for name in _RULES if name in sent] or DEFAULT_RULES
-    wanted = {key for name in rules for key in _keys(name, sent)}
     found = [
-        lead_id
-        for lead_id, old in leads
-        if wanted & {key for name in rules for key in _keys(name, dict(old))}
+        lead_id for lead_id, old in leads if any(_takes(rule, sent, dict(old)) for rule in rules)
     ]
     return (UPDATED, min(found)) if found else (CREATED, None)
+
+
+def _takes(rule: str, new: Mapping[str, str], old: Mapping[str, str]) -> bool:
+    zips = {new.get("zip"), old.get("zip")} - {None}
+    if rule == "match_name_and_address" and len(zips) > 1:
+        return False
+    return not set(_keys(rule, new)).isdisjoint(_keys(rule, old))
 
 
 def _keys(rule: str, values: Mapping[str, str]) -> Iterator[tuple[str, ...]]:

@@ -73,6 +73,15 @@ def _update_between(persons: Persons, make: Make) -> Posts:
     return [*finds, update | {"phone": new}, *finds, update | {"phone": old}]
 
 
+def _zip_between(persons: Persons, make: Make) -> Posts:
+    here, there = "97201", "97301"
+    address = persons.address()
+    lead_id = make({"mode": "insert", "full_name": persons.name, "address": address, "zip": here})
+    update = {"mode": "update", "lead_id": str(lead_id)}
+    finds = [persons.match(address=address, zip=each) for each in (here, there)]
+    return [*finds, update | {"zip": there}, *finds, update | {"zip": here}]
+
+
 def _wandering(persons: Persons, make: Make) -> Posts:
     phones = [persons.phone(n) for n in range(16)]
     lead_id = make({"mode": "insert", "full_name": persons.name, "phone": phones[0]})
@@ -109,6 +118,7 @@ VARIANTS = (
     Variant("overlap", _overlap, "a phone, an address, and both: the last glues the others"),
     Variant("ring", _ring, "phone and cell crosswise: each post overlaps with two others"),
     Variant("update between", _update_between, "updates by lead_id move the phone meanwhile"),
+    Variant("zip between", _zip_between, "updates move the zip, which is in no key, meanwhile"),
     Variant("wandering", _wandering, "updates by lead_id give one lead 16 phones in turn"),
     Variant("keys to be", _keys_to_be, "a lead found by e-mail gets the phone that others look by"),
     Variant("external id", _external_id, "one new external_id, with match_update"),

@@ -29,12 +29,12 @@ IDLE_SECONDS = 1.0
 # An error of the database goes into the log; the person's data that it was about must not.
 _QUIET = {"hide_parameters": True}
 LOCK_SECONDS = 10
-"""How long a post waits for a row that somebody holds, before it is tried again or fails."""
+"""How long a post waits for a row that somebody holds, before it fails."""
 
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
-_MARIADB_CONFLICTS = {1020, 1205, 1213}
+_MARIADB_CONFLICTS = {1020, 1213}
 # NO_AUTO_VALUE_ON_ZERO: a row may have the id 0, as on the other engines.
 _MARIADB_MODE = (
     "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -112,6 +112,11 @@ def _ping_idle(dialect: Dialect, connection: Any, record: Any, proxy: Any) -> No
             alive = False
         if not alive:
             raise DisconnectionError
+
+
+def has_one_writer(engine: Engine) -> bool:
+    """Whether only one transaction at a time can write."""
+    return engine.dialect.name == "sqlite"
 
 
 @contextmanager

@@ -25,6 +25,9 @@ ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
 
 _submission = Submission.__table__
 _insert = insert(_submission)
+_find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
+    _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
+)
 _find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
 
 
@@ -76,6 +79,14 @@ def record(
 def is_recorded(connection: Connection, request_id: str) -> bool:
     """Whether the row of a post is there: then all that was written with it is, too."""
     return connection.execute(_find, {"id": request_id}).one_or_none() is not None
+
+
+def decision_of(
+    connection: Connection, request_id: str
+) -> tuple[int | None, Mapping[str, Any]] | None:
+    """Return the lead and the decision of an accepted post, ``None`` where there is none."""
+    row = connection.execute(_find_decision, {"id": request_id}).one_or_none()
+    return None if row is None else (row.lead_id, row.decision)
 
 
 def keep_body(call: Call, files: FileStore) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gateway.store.survivorship import keep_spelling
         ({"phone": "+1 132 123 1234"}, {}, set()),
         ({"phone": "132-123-1234 x5"}, {}, {"phone"}),
         ({"cell": "132-123-1234"}, {}, {"cell"}),
-        ({"fax": "(503) 555 0100"}, {"fax": "503-555-0100"}, set()),
+        ({"fax": "(503) 555 0100"}, {"fax": "503-555-0100"}, {"fax"}),
         ({"phone": "none"}, {"phone": "none"}, {"phone"}),
         ({"address": "12 MAIN ST #4"}, {}, set()),
         ({"address": "12 Main St", "address_2": "Unit 4"}, {}, set()),

@@ -1,5 +1,6 @@
 """Step 4: the lead that a post belongs to, or none, and the trace of why."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,6 +11,8 @@ from sqlalchemy import Connection, Select, bindparam, select, union_all
 from gateway.contract import MatchRule
 from gateway.matching.keys import keys_of
 from gateway.models import MatchKey
+
+log = logging.getLogger("gateway.matching")
 
 PAGE = 20
 """Leads that are looked at together for one key."""
@@ -64,7 +67,10 @@ def find_match(
         found = _confirmed(new, candidates, digests, by_name, read)
         matches.extend(found)
         looked_at += len(candidates)
-        if matches or looked_at >= MOST_CANDIDATES:
+        if matches:
+            break
+        if looked_at >= MOST_CANDIDATES:
+            log.warning("no match among the first %d leads that share a key", looked_at)
             break
     lead_id, rule = matches[0] if matches else (None, None)
     return Match(
@@ -75,6 +81,14 @@ def find_match(
         others=tuple(other for other, _ in matches[1 : NAMED_CANDIDATES + 1]),
         digests=frozenset(digests),
     )
+
+
+def still_matches(match: Match, new: Lead, old: Lead, rules: Sequence[MatchRule]) -> bool:
+    """Return whether the rule of ``match`` takes its lead for ``new`` as that lead is now."""
+    rule = next(each for each in rules if each.name == match.rule)
+    if match.digests.isdisjoint(keys_of(old, [rule])):
+        return False
+    return rule.confirm is None or rule.confirm(new, old)
 
 
 def pages(

@@ -1,7 +1,7 @@
 """Match keys: what a rule says of a lead, digested; stored and looked up by the same function."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from hashlib import blake2b
 from typing import Any
 
@@ -34,19 +34,25 @@ def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, 
     """
     found: dict[bytes, str] = {}
     for rule in rules:
-        texts = set()
-        given = rule.keys(lead)
-        # A text is iterable as well: each of its letters would glue strangers together.
-        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-            raise BadRule(f"rule {rule.name} gave {type(given).__name__}, not a list of keys")
-        for key in given:
-            if not isinstance(key, str):
-                raise BadRule(f"rule {rule.name} gave {type(key).__name__} as a key, not text")
-            if key:
-                texts.add(key)
-            if len(texts) > MOST_KEYS:
-                texts.discard(key)
+        found.update((digest(rule.name, text), rule.name) for text in _texts(rule, lead))
+    return found
+
+
+def _texts(rule: MatchRule, lead: Mapping[str, Any]) -> set[str]:
+    given: Any = rule.keys(lead)
+    # A text is iterable as well: each of its letters would glue strangers together.
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise BadRule(f"rule {rule.name} gave {type(given).__name__}, not a list of keys")
+    if isinstance(given, Set):
+        # In every process the same ones count, whatever order a set has there.
+        given = sorted(given, key=str)
+    texts: set[str] = set()
+    for key in given:
+        if not isinstance(key, str):
+            raise BadRule(f"rule {rule.name} gave {type(key).__name__} as a key, not text")
+        if key and key not in texts:
+            if len(texts) == MOST_KEYS:
                 log.warning("rule=%s gave more than %d keys for one lead", rule.name, MOST_KEYS)
                 break
-        found.update((digest(rule.name, text), rule.name) for text in texts)
-    return found
+            texts.add(key)
+    return texts

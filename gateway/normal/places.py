@@ -10,6 +10,9 @@ from gateway.normal.words import fold
 _LONGEST = 200
 """Characters that count; the form takes 100."""
 
+# What people write into a field that they must fill; it tells no place from another.
+_NOTHING = frozenset({"na", "none", "null", "unknown", "nil", "0", "00000", "000000000"})
+
 _WORD = re.compile(r"[a-z0-9\x80-\U0010ffff]+")
 # The page calls zip an Integer: callers that believe it lose the zeros in front (2134 is 02134).
 _US_ZIP = re.compile(r"([0-9]{3,5})(?:[0-9]{4})?")
@@ -31,6 +34,8 @@ def state_key(text: str) -> str | None:
     ``Ore.``, ``OREGON`` and ``or`` are ``or``; None where there is no letter or digit.
     """
     word = "".join(_words(text))
+    if word in _NOTHING:
+        return None
     return STATES.get(word, word) or None
 
 
@@ -41,6 +46,8 @@ def zip_key(text: str, region: str) -> str | None:
     (``K1A 0B1``) is taken whole as well. None where there is no letter or digit.
     """
     joined = "".join(_words(text))
+    if joined in _NOTHING:
+        return None
     if region == "US" and (found := _US_ZIP.fullmatch(joined)):
         return found[1].zfill(5)
     return joined or None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from gateway import database, journal
 from gateway.contract import Call, Caller, Parsed, Rejected, System, Upload
@@ -19,7 +20,6 @@ from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first
 from gateway.store.group import Job, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
-from gateway.store.planning import Plan
 from gateway.store.references import NewPool, make_pool
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
@@ -62,17 +62,17 @@ def store(
         uploads=tuple((upload, system.files.put(upload.content)) for upload in parsed.uploads),
         body=journal.keep_body(call, system.files),
     )
-    held = first_claims(post)
-    # Updates of two leads could wait for each other's rows, in two batches in two orders.
-    run = system.group.run if parsed.mode == "insert" else alone
-    for _ in range(ATTEMPTS):
-        try:
-            return run(system.engine, _job(post, prepared, held))
-        except claims.Unclaimed as unclaimed:
-            held |= unclaimed.digests
-            run = alone
-    held |= {claims.COMMON}
-    return alone(system.engine, _job(post, prepared, held))
+    try:
+        return _write_claimed(post, prepared)
+    except DBAPIError:
+        # Where the connection broke during COMMIT the journal tells what the caller must hear.
+        done = database.look_up(
+            system.engine, lambda connection: journal.decision_of(connection, call.request_id)
+        )
+        if done is None:
+            raise
+        lead_id, decision = done
+        return Outcome(action=decision["action"], lead_id=lead_id, decision=decision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,19 @@ class _Prepared:
     body: Mapping[str, Any]
 
 
+def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
+    """Write the post, again with more claims where it turns out to touch keys it does not hold."""
+    engine, held = post.system.engine, first_claims(post)
+    # Where several can write at once, one post that waits for a row would hold up its whole batch.
+    run = post.system.group.run if database.has_one_writer(engine) else alone
+    for _ in range(ATTEMPTS):
+        try:
+            return run(engine, _job(post, prepared, held))
+        except claims.Unclaimed as unclaimed:
+            held |= unclaimed.digests
+    return alone(engine, _job(post, prepared, held | {claims.COMMON}))
+
+
 def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome]:
     """Return what decides and writes in a transaction in which ``held`` is claimed.
 
@@ -93,10 +106,14 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
 
     def work(connection: Connection) -> Outcome:
         decision = decide(post, connection, lock=True)
+        # Only a post that is not refused makes its pool; then rules see that as they ever will.
+        whole = _with_pool(post, connection)
+        if whole is not post:
+            decision = decide(whole, connection, lock=True)
         missing = decision.claims - held
         if missing and claims.are_needed(connection) and claims.COMMON not in held:
             raise claims.Unclaimed(missing)
-        return _write(connection, post, decision, prepared)
+        return _write(connection, whole, decision, prepared)
 
     return Job(work, held, lambda connection: journal.is_recorded(connection, request_id))
 
@@ -105,17 +122,16 @@ def _write(connection: Connection, post: Post, decision: Decision, prepared: _Pr
     request_id, planned = prepared.call.request_id, decision.plan
     trace = decision.trace() | {"request_id": request_id}
     stamp: dict[str, Any] = {"now": post.now, "request_id": request_id}
-    values = _values(connection, planned, post.now)
+    values = planned.values
     lead_id = decision.found.lead_id
     if decision.stored is None or lead_id is None:
         lead_id = writing.insert_lead(
-            connection, post.defaults | values | {"match": trace}, now=post.now
+            connection, {**post.defaults, **values, "match": trace}, now=post.now
         )
     elif planned.changed or prepared.uploads or planned.new_external_id:
-        stamped = values | {"match": trace, "updated_at": post.now}
+        stamped = {**values, "match": trace, "updated_at": post.now}
         writing.update_lead(connection, lead_id, stamped)
-        changed = replace(planned, values=values)
-        record_changes(connection, lead_id, decision.stored, changed, **stamp)
+        record_changes(connection, lead_id, decision.stored, planned, **stamp)
     write_keys(
         connection,
         lead_id,
@@ -151,9 +167,10 @@ def _outcome(decision: Decision) -> Outcome:
     )
 
 
-def _values(connection: Connection, planned: Plan, now: datetime) -> dict[str, Any]:
-    """Return the planned values by column; a pool that is made with its lead is made now."""
-    values = dict(planned.values)
-    if isinstance(values.get("pool_id"), NewPool):
-        values["pool_id"] = make_pool(connection, values["pool_id"], now)
-    return values
+def _with_pool(post: Post, connection: Connection) -> Post:
+    """Return ``post`` with the id of the pool that it names and that is made with it."""
+    pool = post.parsed.changes.get("pool")
+    if not isinstance(pool, NewPool):
+        return post
+    changes = dict(post.parsed.changes) | {"pool": make_pool(connection, pool, post.now)}
+    return replace(post, parsed=replace(post.parsed, changes=changes))

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from gateway import database
+
 COMMON = bytes(16)
 """The claim that a post takes in the end which has met other keys at every attempt."""
 
@@ -37,7 +39,7 @@ class Unclaimed(Exception):
 
 def are_needed(connection: Connection) -> bool:
     """Whether two transactions can write at once on this engine."""
-    return connection.dialect.name != "sqlite"
+    return not database.has_one_writer(connection.engine)
 
 
 def take(connection: Connection, digests: Iterable[bytes]) -> None:

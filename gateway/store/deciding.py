@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
 from gateway.errors import ExternalIdTaken, LeadNotFound
-from gateway.matching import keys_of
+from gateway.matching import keys_of, still_matches
 from gateway.store import writing
 from gateway.store.keys import values_of
 from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
@@ -97,7 +97,7 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     found, stored = _found(post, connection, rules, lock=lock)
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
-    if stored is not None and parsed.mode == "insert":
+    if stored is not None and found.match.lead_id is not None:
         changes = keep_spelling(parsed.changes, stored.row, system.settings.GATEWAY_REGION)
         parsed = replace(parsed, changes=changes)
     planned = plan(
@@ -135,15 +135,29 @@ def _found(
     """Return which lead the post means, and that lead as stored."""
     changes = post.parsed.changes
     with_tags = "tags" in changes or "tag_append" in changes
-    # A lead that is merged away while we wait for its row is found again as its survivor.
-    for _ in range(2):
+    gone = 0
+    held: set[int] = set()
+    while gone < 2:
         found = locate(connection, post.parsed, posted(post), rules)
         if found.lead_id is None:
             return found, None
         stored = writing.read_lead(connection, found.lead_id, with_tags=with_tags, lock=lock)
-        if stored is not None:
+        if stored is None:
+            # Merged away while we waited for its row: found again as its survivor.
+            gone += 1
+        elif not lock or found.lead_id in held or _is_still_meant(found, stored, post, rules):
             return found, stored
+        else:
+            # Changed while we waited, say its zip, which is in no key. Nobody else changes it now,
+            # so the next look sees what counts.
+            held.add(found.lead_id)
     raise LeadNotFound("lead_id: there is no such lead to update", field="lead_id")
+
+
+def _is_still_meant(found: Found, stored: Stored, post: Post, rules: Sequence[MatchRule]) -> bool:
+    if found.match.lead_id is None:
+        return True
+    return still_matches(found.match, posted(post), values_of(stored.row), rules)
 
 
 def posted(post: Post) -> dict[str, Any]:

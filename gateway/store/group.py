@@ -1,4 +1,4 @@
-"""Group commit: posts that wait for the store at the same time share one transaction.
+"""Group commit: posts that wait for a store with one writer share one transaction.
 
 Most of what a durable post costs is its commit. The first post that comes leads: it takes those
 that have queued meanwhile, runs them one after another in one transaction, commits once and wakes

@@ -23,10 +23,11 @@ def keep_spelling(
 
 def _same(changes: Mapping[str, Any], row: Mapping[str, Any], region: str) -> Iterator[str]:
     if _is_same_name(changes, row):
-        yield from NAMES
+        # What has no stored spelling yet is filled in: the full name of a lead made of parts.
+        yield from (name for name in NAMES if row.get(name))
     if _is_same(_address(changes), _address(row)):
         yield from ADDRESSES
-    for name in ("phone", "cell", "fax"):
+    for name in ("phone", "cell"):
         if _is_same(*(phone_key(_text(lead, name), region) for lead in (changes, row))):
             yield name
     if _is_same(*(email_key(_text(lead, "email")) for lead in (changes, row))):
