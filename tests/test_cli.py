@@ -244,12 +244,14 @@ def test_labels_are_added_listed_and_not_doubled(gateway: Gateway, noun: str) ->
 
 @pytest.mark.parametrize("noun", LABEL_NOUNS)
 def test_given_id_is_kept_and_later_ones_stay_clear_of_it(gateway: Gateway, noun: str) -> None:
-    done(gateway, noun, "add", "first")
-    assert done(gateway, noun, "add", "given", "--id", "40") == "40\n"
-    assert done(gateway, noun, "add", "lower", "--id", "7") == "7\n"
-    assert int(done(gateway, noun, "add", "next")) > 40
-    assert "first (id" in refused(gateway, noun, "add", "FIRST", "--id", "90")
-    assert "given (id 40)" in refused(gateway, noun, "add", "other", "--id", "40")
+    # The counters of a table go on from test to test.
+    first = int(done(gateway, noun, "add", "first"))
+    given, lower = first + 40, first + 7
+    assert int(done(gateway, noun, "add", "given", "--id", str(given))) == given
+    assert int(done(gateway, noun, "add", "lower", "--id", str(lower))) == lower
+    assert int(done(gateway, noun, "add", "next")) > given
+    assert "first (id" in refused(gateway, noun, "add", "FIRST", "--id", str(first + 90))
+    assert f"given (id {given})" in refused(gateway, noun, "add", "other", "--id", str(given))
 
 
 @pytest.mark.parametrize("noun", LABEL_NOUNS)
