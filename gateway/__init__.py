@@ -4,8 +4,30 @@ The journey of a post is in the modules beside this one, in the order transport,
 matching, store, respond; see README.md.
 """
 
-from gateway.contract import Caller, Command, CustomField, MatchRule, Reply
+from gateway.contract import (
+    Alias,
+    Call,
+    Caller,
+    Command,
+    CustomField,
+    LeadEvent,
+    MatchRule,
+    Reply,
+    System,
+)
 from gateway.errors import Refused
 from gateway.hookspecs import hookimpl
 
-__all__ = ["Caller", "Command", "CustomField", "MatchRule", "Refused", "Reply", "hookimpl"]
+__all__ = [
+    "Alias",
+    "Call",
+    "Caller",
+    "Command",
+    "CustomField",
+    "LeadEvent",
+    "MatchRule",
+    "Refused",
+    "Reply",
+    "System",
+    "hookimpl",
+]

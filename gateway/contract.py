@@ -78,6 +78,8 @@ class Call:
     ``query`` are the bytes to keep in the journal: exact, but with the secrets cut out; ``body`` is
     ``None`` where it may not be kept (too large, or so broken that secrets cannot be found).
     ``started`` is a reading of ``time.perf_counter_ns``, for the duration in the journal.
+    ``late`` says that the post is done after its time (drained or replayed): it never overwrites
+    what a later post has set. ``replay_of`` is the request id of the post that it repeats.
     ``problem`` is set where the bytes could not be read; such a call is only refused and kept.
     """
 
@@ -103,6 +105,8 @@ class Call:
     body_sha256: str = ""
     fallback_charset_used: bool = False
     started: int = field(default_factory=time.perf_counter_ns)
+    late: bool = False
+    replay_of: str = ""
     problem: Refused | None = None
 
 
@@ -184,6 +188,9 @@ class CustomField:
 
     The documented fields are made of the same. ``aliases`` are other wire names for the field;
     ``sensitive`` values are masked wherever they are shown.
+
+    ``required_if(values)`` says of the typed values of an insert whether this one must be there;
+    ``check(values)`` raises ValidationError where the value does not go with the others.
     """
 
     name: str
@@ -195,6 +202,16 @@ class CustomField:
     group: str = ""
     sensitive: bool = False
     aliases: tuple[str, ...] = ()
+    required_if: Callable[[Mapping[str, Any]], bool] | None = None
+    check: Callable[[Mapping[str, Any]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another wire name, ``name``, for the documented field ``of``: a client's own spelling."""
+
+    name: str
+    of: str
 
 
 @dataclass(frozen=True, slots=True)
