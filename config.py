@@ -111,6 +111,9 @@ class Settings:
         check=setting_checks.url,
         secret=True,
     )
+    GATEWAY_SECRET_KEYS: tuple[str, ...] = _row(
+        (), "Keys that encrypt bodies and sensitive values at rest; the first writes.", secret=True
+    )
     GATEWAY_ALLOW_ANONYMOUS: bool = _row(
         False, "Take posts without a login (closed networks only)."
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.auth import Logins, Passwords
     from gateway.files import FileStore
     from gateway.schema import LeadSchema
+    from gateway.sealing import Sealer
     from gateway.store.group import Group
 
 FormValue = str | tuple[str, ...] | dict[str, Any]
@@ -267,3 +268,4 @@ class System:
     passwords: Passwords
     logins: Logins
     group: Group[Any]
+    sealer: Sealer

@@ -23,6 +23,7 @@ from gateway.files import open_files
 from gateway.matching import rules
 from gateway.models import Lead
 from gateway.schema import DOCUMENTED, build
+from gateway.sealing import Sealer
 from gateway.store.group import Group
 
 log = logging.getLogger("gateway.plugins")
@@ -64,6 +65,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         passwords=Passwords(),
         logins=Logins(),
         group=Group(),
+        sealer=Sealer(settings.GATEWAY_SECRET_KEYS),
     )
 
 

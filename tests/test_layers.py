@@ -22,6 +22,7 @@ RANKS = {
     "models": 2,
     "database": 2,
     "files": 2,
+    "sealing": 2,
     "": 3,  # gateway/__init__.py, the face for plugins
     "schema": 4,
     "matching": 4,
