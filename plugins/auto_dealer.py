@@ -15,17 +15,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
-from marshmallow.validate import Length, OneOf, Range
 
 from gateway import (
     Call,
     Caller,
+    Choice,
     Command,
     CustomField,
+    DateOnly,
     MatchRule,
+    Money,
     Refused,
     Reply,
     System,
+    Text,
+    WholeNumber,
     hookimpl,
     normal,
 )
@@ -120,6 +124,14 @@ class Vin(fields.String):
         return vin
 
 
+class Mileage(WholeNumber):
+    """Miles, with or without the commas and the unit that people write: ``84,000 miles``."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        plain = re.sub(r"(?<=\d),(?=\d{3})|\s*mi(les)?\.?$", "", value, flags=re.IGNORECASE)
+        return super()._deserialize(plain, *args, **kwargs)
+
+
 def car(prefix: str, group: str, *, checked: bool, alias: str = "") -> list[CustomField]:
     """Return the fields of one car: ``prefix`` begins their names, ``alias`` the old forms' own."""
 
@@ -130,32 +142,14 @@ def car(prefix: str, group: str, *, checked: bool, alias: str = "") -> list[Cust
     return [
         field(
             "year",
-            fields.Integer(validate=[Range(min=1900, error="earlier than {min}"), sold_already]),
+            WholeNumber(least=1900, validate=sold_already),
             label="Year",
             help="Model year, from 1900; read from the VIN where it is not sent.",
             example="2003",
         ),
-        field(
-            "make",
-            fields.String(validate=Length(max=100)),
-            label="Make",
-            help="Who made the car.",
-            example="Honda",
-        ),
-        field(
-            "model",
-            fields.String(validate=Length(max=100)),
-            label="Model",
-            help="What the maker calls the car.",
-            example="Accord",
-        ),
-        field(
-            "trim",
-            fields.String(validate=Length(max=100)),
-            label="Trim",
-            help="Equipment line of the model.",
-            example="EX-L",
-        ),
+        field("make", Text(100), label="Make", help="Who made the car.", example="Honda"),
+        field("model", Text(100), label="Model", help="The maker's name of it.", example="Accord"),
+        field("trim", Text(100), label="Trim", help="Its equipment line.", example="EX-L"),
         field(
             "vin",
             Vin(checked=checked),
@@ -174,71 +168,43 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
     wanted, traded, visit = "Vehicle of interest", "Trade-in", "Visit"
     return [
         CustomField(
-            "lead_type",
-            fields.String(validate=OneOf(LEAD_TYPES, error="not one of: {choices}")),
-            label="Lead type",
-            help="What the person wants: Sales, Service, Parts or Finance.",
-            example="Sales",
-            group=visit,
-            aliases=("leadtype", "department"),
+            "lead_type", Choice(LEAD_TYPES), label="Lead type", group=visit, example="Sales",
+            help="What the person wants.", aliases=("leadtype", "department"),
         ),
         CustomField(
-            "new_used",
-            fields.String(validate=OneOf(CONDITIONS, error="not one of: {choices}")),
-            label="New or used",
-            help="New, Used or Certified.",
-            example="Used",
-            group=wanted,
+            "new_used", Choice(CONDITIONS, labels={"Certified": "Certified Pre-Owned"}),
+            label="New or used", group=wanted, example="Used", help="Condition of the car.",
             aliases=("newused", "vehicle_condition", "vehicle_type"),
         ),
         *car("", wanted, checked=checked, alias="vehicle_"),
         CustomField(
-            "stock_number",
-            fields.String(validate=Length(max=50)),
-            label="Stock number",
+            "stock_number", Text(50), label="Stock number", group=wanted, example="P1234A",
             help="The dealer's own number of the car.",
-            example="P1234A",
-            group=wanted,
             aliases=("stocknumber", "stock_no", "stock", "vehicle_stock"),
         ),
         CustomField(
-            "budget",
-            fields.Decimal(places=2, validate=Range(min=0, error="less than 0")),
-            label="Budget",
+            "budget", Money(least=0), label="Budget", group=wanted, example="18500",
             help="What the person would pay, or the price that was shown.",
-            example="18500",
-            group=wanted,
             aliases=("price", "max_price", "vehicle_price"),
         ),
         *car("trade_in_", traded, checked=checked, alias="trade_"),
         CustomField(
-            "trade_in_mileage",
-            fields.Integer(validate=Range(min=0, max=2_000_000, error="not from {min} to {max}")),
-            label="Mileage",
-            help="Miles that the car has run.",
-            example="84000",
-            group=traded,
+            "trade_in_mileage", Mileage(least=0, most=2_000_000), label="Mileage", group=traded,
+            help="Miles that the car has run.", example="84000",
             aliases=("trade_mileage", "trade_in_odometer"),
         ),
         CustomField(
-            "preferred_contact",
-            fields.String(validate=OneOf(CONTACTS, error="not one of: {choices}")),
-            label="Preferred contact",
-            help="How the person wants to be answered: Phone, Text or Email.",
-            example="Text",
-            group=visit,
+            "preferred_contact", Choice(CONTACTS, labels={"Phone": "Call", "Email": "E-mail"}),
+            label="Preferred contact", group=visit, example="Text",
+            help="How the person wants to be answered.",
             aliases=("contact_method", "preferred_contact_method"),
         ),
         CustomField(
-            "test_drive_date",
-            fields.Date(),
-            label="Test drive",
+            "test_drive_date", DateOnly(), label="Test drive", group=visit, example="2030-05-17",
             help="Day on which the person would like to drive the car.",
-            example="2030-05-17",
-            group=visit,
             aliases=("testdrive_date", "appointment_date"),
         ),
-    ]
+    ]  # fmt: skip
 
 
 @hookimpl

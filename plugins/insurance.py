@@ -15,9 +15,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import fields
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length
 
-from gateway import CustomField, LeadEvent, MatchRule, hookimpl, normal
+from gateway import (
+    Choices,
+    CustomField,
+    DateOnly,
+    LeadEvent,
+    MatchRule,
+    Text,
+    hookimpl,
+    normal,
+)
 
 Lead = Mapping[str, Any]
 
@@ -34,7 +43,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
     return [
         CustomField(
             "coverages",
-            fields.List(fields.String(validate=OneOf(COVERAGES, error="not one of: {choices}"))),
+            Choices(COVERAGES, commas=True),
             label="Coverages",
             help="Some of Auto, Home, Renters, Life, Health, Umbrella: with commas, or repeated.",
             example="Auto, Home",
@@ -43,7 +52,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "current_insurer",
-            fields.String(validate=Length(max=100)),
+            Text(100),
             label="Insurer",
             help="The company that insures the person now.",
             example="Acme Mutual",
@@ -52,7 +61,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "policy_number",
-            fields.String(validate=Length(max=50)),
+            Text(50),
             label="Policy number",
             help="Number of the present policy.",
             example="HO-4471-22",
@@ -61,7 +70,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "policy_expires",
-            fields.Date(),
+            DateOnly(),
             label="Expires",
             help="Day on which the present policy ends.",
             example="2030-01-31",

@@ -19,9 +19,20 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from marshmallow import ValidationError, fields
-from marshmallow.validate import Length, OneOf, Range
+from marshmallow.validate import Range
 
-from gateway import Call, Caller, CustomField, Reply, hookimpl
+from gateway import (
+    Call,
+    Caller,
+    Choice,
+    CustomField,
+    Money,
+    Reply,
+    Text,
+    WholeNumber,
+    YesNo,
+    hookimpl,
+)
 
 Values = Mapping[str, Any]
 
@@ -56,7 +67,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
     return [
         CustomField(
             "monthly_bill",
-            fields.Decimal(places=2, validate=Range(min=0, error="less than 0")),
+            Money(least=0),
             label="Monthly bill",
             help="What the home pays for electricity in a month; needed where a utility is named.",
             example="185.50",
@@ -66,7 +77,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "utility",
-            fields.String(validate=Length(max=100)),
+            Text(100),
             label="Utility",
             help="The company that the electricity is bought from.",
             example="Pacific Power",
@@ -75,7 +86,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "home_owner",
-            fields.Boolean(),
+            YesNo(),
             label="Home owner",
             help="Whether the person owns the home.",
             example="Yes",
@@ -84,7 +95,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "owner_agrees",
-            fields.Boolean(),
+            YesNo(),
             label="Owner agrees",
             help="Whether the owner agrees to panels; needed where home_owner is No.",
             example="Yes",
@@ -93,7 +104,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "roof_type",
-            fields.String(validate=OneOf(ROOFS, error="not one of: {choices}")),
+            Choice(ROOFS),
             label="Roof type",
             help="What the roof is covered with: Shingle, Tile, Metal or Flat.",
             example="Shingle",
@@ -101,7 +112,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "roof_area",
-            fields.Integer(validate=Range(min=1, max=1_000_000, error="not from {min} to {max}")),
+            WholeNumber(least=1, most=1_000_000),
             label="Roof area",
             help="Square feet of roof that panels can be put on.",
             example="900",
@@ -119,7 +130,7 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "battery",
-            fields.Boolean(),
+            YesNo(),
             label="Battery",
             help="Whether a battery is wanted.",
             example="No",

@@ -48,7 +48,7 @@ def test_plugin_keeps_to_the_rules() -> None:
         ("1M8GDM9AXKP042788", 1989),
         ("5GZCZ43D13S812715", 2003),
         ("1HGCM82633A004352", 2003),
-        ("5YJSA1E26HF000337", 2017),
+        ("5YJSA1DG9DFP14705", 2013),
     ],
 )
 def test_well_known_vin_is_right_and_tells_its_year(vin: str, year: int) -> None:
