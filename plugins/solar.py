@@ -9,11 +9,12 @@ The partner's script posts from its own network to an address of its own and und
 ``SOLAR_PARTNER_NETWORKS`` (such as ``192.0.2.0/24``, several by commas) names the networks from
 which a post without any credentials is the partner's, and ``GATEWAY_ENDPOINTS`` must have
 ``/solar/lead.php``, the address whose answers are in the partner's form. Behind a proxy the network
-is the one that ``GATEWAY_TRUSTED_PROXIES`` lets us see.
+is the one that ``GATEWAY_TRUSTED_PROXIES`` lets us see. A network is a weak proof, so the partner may
+add leads and never change one.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -27,6 +28,7 @@ from gateway import (
     Choice,
     CustomField,
     Money,
+    Refused,
     Reply,
     Text,
     WholeNumber,
@@ -41,7 +43,7 @@ SQUARE_FEET_PER_KW = 50
 
 ROOFS = ("Shingle", "Tile", "Metal", "Flat")
 
-PARTNER_PATH = "/solar/lead.php"
+PARTNER_PATH, PARTNER_KIND = "/solar/lead.php", "partner"
 
 
 def rents(values: Values) -> bool:
@@ -150,7 +152,16 @@ def gateway_authenticate(call: Call, settings: Any) -> Caller | None:
         return None
     if who.authorization or not is_partner(call.address):
         return None
-    return Caller(name="solar-partner", kind="partner", may_dry_run=False)
+    return Caller(name="solar-partner", kind=PARTNER_KIND, may_dry_run=False)
+
+
+@hookimpl
+def gateway_before_store(
+    changes: MutableMapping[str, Any], lead: Values | None, caller: Caller
+) -> None:
+    """Refuse the partner's post where it would change a lead that is there, by id or by a match."""
+    if caller.kind == PARTNER_KIND and lead is not None:
+        raise Refused("the partner may add leads only (send it without lead_id and match_update)")
 
 
 @hookimpl
@@ -161,7 +172,8 @@ def gateway_render(reply: Reply, call: Call) -> tuple[bytes, str] | None:
     if reply.status == 0:
         text = f"OK|{reply.lead_id or ''}"
     else:
-        text = f"ERROR|{reply.status_message.replace('|', '/')}"
+        why = "; ".join(each.message for each in reply.problems) or reply.status_message
+        text = f"ERROR|{' '.join(why.replace('|', '/').split())}"
     return text.encode("utf-8", "backslashreplace"), "text/plain; charset=utf-8"
 
 
