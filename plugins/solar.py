@@ -5,11 +5,11 @@ money, yes and no, a field that another one asks for, a check of one value again
 caller whose script can neither log in nor read our answer.
 
 The partner's script posts from its own network to an address of its own and understands nothing but
-``OK|1001`` and ``ERROR|why``. Two settings let it in, both empty on a first run:
+``OK|1001`` and ``ERROR|why``. Two settings let it in, both without it on a first run:
 ``SOLAR_PARTNER_NETWORKS`` (such as ``192.0.2.0/24``, several by commas) names the networks from
 which a post without any credentials is the partner's, and ``GATEWAY_ENDPOINTS`` must have
 ``/solar/lead.php``, the address whose answers are in the partner's form. Behind a proxy the network
-is the one that ``GATEWAY_TRUSTED_PROXIES`` lets us see. A network is a weak proof, so the partner may
+is the one that ``GATEWAY_TRUSTED_PROXIES`` lets us see. A network is a weak proof: the partner may
 add leads and never change one.
 """
 
