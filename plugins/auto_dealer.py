@@ -128,8 +128,13 @@ class Mileage(WholeNumber):
     """Miles, with or without the commas and the unit that people write: ``84,000 miles``."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        plain = re.sub(r"(?<=\d),(?=\d{3})|\s*mi(les)?\.?$", "", value, flags=re.IGNORECASE)
-        return super()._deserialize(plain, *args, **kwargs)
+        # Whatever is longer is no mileage; the pattern would try long runs of spaces in turn.
+        plain = (
+            re.sub(r"\s*mi(les)?\.?$", "", value, flags=re.IGNORECASE) if len(value) < 20 else ""
+        )
+        if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", plain):
+            plain = plain.replace(",", "")
+        return super()._deserialize(plain or value, *args, **kwargs)
 
 
 def car(prefix: str, group: str, *, checked: bool, alias: str = "") -> list[CustomField]:

@@ -122,7 +122,9 @@ def gateway_custom_fields(settings: Any) -> list[CustomField]:
         ),
         CustomField(
             "system_size",
-            fields.Decimal(places=2, validate=Range(min=0, error="less than 0")),
+            fields.Decimal(
+                places=2, validate=Range(min=0, max=10_000, error="not from {min} to {max}")
+            ),
             label="System size",
             help="Kilowatts that are asked for; no more than roof_area has room for.",
             example="7.2",
