@@ -4,11 +4,10 @@ No module-level plugin manager: two systems can live in one process. Whatever is
 start, in one message that says which plugin, what, and how to mend it.
 """
 
-import importlib
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from types import ModuleType
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import pluggy
@@ -20,10 +19,14 @@ from gateway import hookspecs
 from gateway.auth import Logins, Passwords
 from gateway.contract import RESERVED, Alias, Command, CustomField, MatchRule, System
 from gateway.files import open_files
+from gateway.hooks import Hooks, guarded
 from gateway.matching import rules
 from gateway.models import Lead
+from gateway.plugin_modules import HOOKS, BadPlugin, implementers, listener, register
 from gateway.schema import DOCUMENTED, build, may_have_alias
 from gateway.store.group import Group
+
+__all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
 
 log = logging.getLogger("gateway.plugins")
 
@@ -33,10 +36,17 @@ OURS = "gateway.matching.rules"
 """The plugin that every system has."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-class BadPlugin(Exception):
-    """A plugin cannot be used; the text says which, why, and what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What one plugin adds, and the hooks that it implements."""
+
+    fields: Sequence[CustomField]
+    match_rules: Sequence[MatchRule]
+    commands: Sequence[Command]
+    hooks: Sequence[str]
 
 
 def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> System:
@@ -54,8 +64,8 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         settings=settings,
         schema=build(custom, match_rules, settings),
         match_rules=match_rules,
-        commands={command.name: command for command in commands},
-        hooks=manager.hook,
+        commands=_commands(manager, settings, commands),
+        hooks=_hooks(manager, settings),
         plugins=settings.GATEWAY_PLUGINS,
         engine=engine,
         files=open_files(settings.GATEWAY_FILES_URL),
@@ -65,15 +75,17 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     )
 
 
-def additions(
-    settings: Settings,
-) -> dict[str, tuple[list[CustomField | Alias], list[MatchRule]]]:
-    """Return the fields (and aliases) and rules that each listed plugin adds, in their order."""
+def additions(settings: Settings) -> dict[str, Additions]:
+    """Return what each listed plugin adds, in the order of the list."""
     manager = _manager(settings)
     return {
-        plugin: (
-            _answers(manager, plugin, "gateway_custom_fields", CustomField | Alias, settings),
-            _answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+        plugin: Additions(
+            fields=_answers(
+                manager, plugin, "gateway_custom_fields", CustomField | Alias, settings
+            ),
+            match_rules=_answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+            commands=_answers(manager, plugin, "gateway_commands", Command, settings),
+            hooks=[name for name in HOOKS if plugin in implementers(manager, name)],
         )
         for plugin in settings.GATEWAY_PLUGINS
     }
@@ -84,7 +96,7 @@ def _manager(settings: Settings) -> pluggy.PluginManager:
     manager.add_hookspecs(hookspecs)
     manager.register(rules, OURS)
     for name in settings.GATEWAY_PLUGINS:
-        _register(manager, name)
+        register(manager, name)
     if settings.GATEWAY_TRACE_HOOKS:
         manager.add_hookcall_monitoring(_trace, lambda *_: None)
     return manager
@@ -96,22 +108,20 @@ def _trace(hook_name: str, implementations: Sequence[Any], arguments: Mapping[st
     log.info("hook=%s plugins=%s", hook_name, names or "-")
 
 
-def _register(manager: pluggy.PluginManager, name: str) -> None:
-    if manager.has_plugin(name):
-        raise BadPlugin(f"plugin {name}: listed twice in GATEWAY_PLUGINS; name it once")
-    try:
-        module: ModuleType = importlib.import_module(name)
-    except Exception as error:
-        raise BadPlugin(
-            f"plugin {name}: cannot be imported ({type(error).__name__}: {error}); "
-            "mend it, or take it out of GATEWAY_PLUGINS"
-        ) from error
-    try:
-        manager.register(module, name)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        known = ", ".join(n for n in vars(hookspecs) if n.startswith("gateway_"))
-        raise BadPlugin(f"plugin {name}: {_one_line(error)}; the hooks are {known}") from error
+def _hooks(manager: pluggy.PluginManager, settings: Settings) -> Hooks:
+    """Return who listens to the hooks that are asked at each post."""
+    moments = ("authenticate", "before_store", "after_commit", "render")
+    heard = {moment: implementers(manager, f"gateway_{moment}") for moment in moments}
+    return Hooks(
+        **{
+            moment: tuple(
+                listener(manager, plugin, f"gateway_{moment}")
+                for plugin in settings.GATEWAY_PLUGINS
+                if plugin in heard[moment]
+            )
+            for moment in moments
+        }
+    )
 
 
 def _custom_fields(
@@ -159,6 +169,34 @@ def _match_rules(
     return collected
 
 
+def _commands(
+    manager: pluggy.PluginManager, settings: Settings, ours: Iterable[Command]
+) -> dict[str, Command]:
+    collected = {command.name: command for command in ours}
+    owners = dict.fromkeys(collected, "gateway.commands")
+    for plugin in settings.GATEWAY_PLUGINS:
+        for command in _answers(manager, plugin, "gateway_commands", Command, settings):
+            name = command.name
+            if not isinstance(name, str) or not _COMMAND.fullmatch(name):
+                raise BadPlugin(
+                    f"plugin {plugin}: {name!r} is no name for a command; "
+                    "use up to 64 letters, digits, _, . and -"
+                )
+            if name in owners:
+                raise BadPlugin(
+                    f"plugin {plugin}: the command {name!r} is already taken by plugin "
+                    f"{owners[name]}; rename one of them"
+                )
+            if not callable(command.run) or not isinstance(command.help, str):
+                raise BadPlugin(
+                    f"plugin {plugin}: command {name!r} has no function run(call, system, caller), "
+                    "or a help that is no text"
+                )
+            owners[name] = plugin
+            collected[name] = guarded(plugin, command)
+    return collected
+
+
 def _check_default_match(settings: Settings, match_rules: Mapping[str, MatchRule]) -> None:
     unknown = [name for name in settings.GATEWAY_DEFAULT_MATCH if name not in match_rules]
     if unknown:
@@ -176,26 +214,26 @@ def _answers(
     settings: Settings,
 ) -> list[Any]:
     """Return what one plugin answers to one hook, every entry of the right kind."""
-    others = [each for name, each in manager.list_name_plugin() if name != plugin]
-    hook = manager.subset_hook_caller(hook_name, remove_plugins=others)
+    hook = listener(manager, plugin, hook_name).function
     found: list[Any] = []
     known = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
     try:
-        answers = hook(settings=settings)
+        answer = hook(settings=settings)
     except Exception as error:
         raise BadPlugin(
             f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
         ) from error
-    for answer in answers:
-        if not isinstance(answer, list | tuple):
-            raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {known}")
-        for entry in answer:
-            if not isinstance(entry, kind):
-                raise BadPlugin(
-                    f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
-                    f"every entry must be a {known}"
-                )
-            found.append(entry)
+    if answer is None:
+        return found
+    if not isinstance(answer, list | tuple):
+        raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {known}")
+    for entry in answer:
+        if not isinstance(entry, kind):
+            raise BadPlugin(
+                f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
+                f"every entry must be a {known}"
+            )
+        found.append(entry)
     return found
 
 
@@ -226,14 +264,15 @@ def _check_alias(plugin: str, alias: Alias) -> None:
 
 
 def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
+    # A custom value called like a column would be hidden from rules by the column's own.
+    reserved = RESERVED | _COLUMNS - DOCUMENTED
+    if isinstance(name, str) and (name in reserved or name.startswith("ai_")):
+        raise BadPlugin(f"plugin {plugin}: the name {name!r} is reserved; choose another")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadPlugin(
             f"plugin {plugin}: {name!r} is no name for a field or rule; "
             "use up to 64 letters, digits and _, beginning with a letter"
         )
-    # A custom value called like a column would be hidden from rules by the column's own.
-    if name in RESERVED | _COLUMNS - DOCUMENTED or name.startswith("ai_"):
-        raise BadPlugin(f"plugin {plugin}: the name {name!r} is reserved; choose another")
     if name in DOCUMENTED:
         raise BadPlugin(
             f"plugin {plugin}: {name!r} is a documented field and cannot be replaced; "
@@ -244,7 +283,3 @@ def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
             f"plugin {plugin}: the name {name!r} is already taken by plugin {owners[name]}; "
             "rename one of them"
         )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
