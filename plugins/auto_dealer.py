@@ -226,7 +226,8 @@ def gateway_match_rules(settings: Any) -> list[MatchRule]:
 
     def contacts(lead: Lead) -> set[str]:
         phones = {normal.phone_key(lead.get(name) or "", region) for name in ("phone", "cell")}
-        email = normal.email_key(lead.get("email") or "")
+        # Mail servers may tell Ann from ann; two of them who want one car are one person.
+        email = (normal.email_key(lead.get("email") or "") or "").casefold()
         found = {each for each in phones if each and not junk.is_junk_phone(each)}
         return found | ({email} if email and not junk.is_junk_email(email) else set())
 
@@ -285,7 +286,8 @@ def gateway_commands(settings: Any) -> list[Command]:
 
     def vin_check(call: Call, system: System, caller: Caller) -> Reply:
         sent = call.form.get("vin", "")
-        vin = fold_vin(sent) if isinstance(sent, str) else ""
+        last = sent[-1] if isinstance(sent, tuple) else sent
+        vin = fold_vin(last) if isinstance(last, str) else ""
         if not vin:
             raise Refused("vin: missing (one VIN)", field="vin", code="required")
         if trouble := trouble_of(vin, checked=checked):

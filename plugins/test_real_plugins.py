@@ -36,6 +36,13 @@ def running(module: Any) -> System:
 SYSTEMS = {module.__name__: running(module) for module in MODULES}
 
 
+def test_plugins_of_several_trades_run_beside_each_other() -> None:
+    names = [module.__name__ for module in (auto_dealer, solar, insurance)]
+    chosen = settings(GATEWAY_PLUGINS=names)
+    system = registry.load(chosen, create_engine("sqlite://"), COMMANDS)
+    assert system.schema.custom == {name for each in names for name in SYSTEMS[each].schema.custom}
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_is_used_by_a_real_plugin(hook: str) -> None:
     assert [module.__name__ for module in MODULES if hasattr(module, hook)] != []
