@@ -1,12 +1,16 @@
 """The plugin of a solar installer: its cases on every engine, and its setting."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from config import settings
+from gateway.contract import Call, Credentials
 from gateway.testing import Gateway, check_plugin
-from plugins.solar import is_partner
+from plugins.solar import gateway_authenticate, is_partner
 
 CASES = sorted((Path(__file__).parent / "cases" / "solar").glob("*.toml"))
 NETWORKS = "SOLAR_PARTNER_NETWORKS"
@@ -58,3 +62,18 @@ def test_without_the_setting_nobody_is_the_partner(
     gateway = make_gateway("plugins.solar", logins=[])
     assert gateway.send(last_name="Lee").status_message == "Authentication failed"
     assert gateway.count() == 0
+
+
+@pytest.mark.parametrize(
+    "sent", ["login_id", "password", "site_token", "token", "form_key", "authorization"]
+)
+def test_whoever_sends_a_credential_is_not_taken_for_the_partner(
+    monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    monkeypatch.setenv(NETWORKS, "192.0.2.0/24")
+    call = Call(request_id="1", received_at=datetime.now(UTC), address="192.0.2.7")
+    partner = gateway_authenticate(call, settings())
+    assert partner is not None
+    assert (partner.name, partner.may_dry_run) == ("solar-partner", False)
+    claiming = replace(call, credentials=Credentials(**{sent: "x"}))
+    assert gateway_authenticate(claiming, settings()) is None
