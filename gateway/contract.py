@@ -221,6 +221,7 @@ class MatchRule:
     ``lead`` is a mapping of wire names to values, custom ones included; no key where a part is
     missing. ``confirm(new, old)`` may reject a candidate whose keys are equal. Whoever changes what
     a rule gives raises its ``version``: ``flask match status`` then shows the keys made before.
+    ``exact`` says that its keys heed case and spaces; the conformance check else forbids it.
     """
 
     name: str
@@ -229,6 +230,7 @@ class MatchRule:
     confirm: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] | None = None
     help: str = ""
     version: int = 1
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ RANKS = {
     "readiness": 5,
     "commands": 6,
     "page": 6,
+    "conformance": 7,
     "dispatch": 7,
     "transport": 8,
     "app": 9,
