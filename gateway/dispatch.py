@@ -4,9 +4,11 @@ import logging
 import time
 
 from gateway import auth, journal, respond
+from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Answer, Call, Caller, Command, Reply, System
 from gateway.database import in_transaction
 from gateway.errors import Problem, Refused, UnknownCommand
+from gateway.schema import unknown_names
 
 log = logging.getLogger("gateway.post")
 
@@ -88,11 +90,17 @@ def _record(
                 caller=caller,
                 lead_id=reply.lead_id,
                 problems=reply.problems,
+                unknown=_unknown(call, system) if caller else (),
                 decision=reply.decision,
             ),
         )
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
+
+
+def _unknown(call: Call, system: System) -> tuple[str, ...]:
+    """Return the names that no field claims; another command than lead_set has names of its own."""
+    return unknown_names(call.form, system.schema) if call.command == LEAD_SET.name else ()
 
 
 def _word(text: str) -> str:

@@ -36,6 +36,7 @@ RANKS = {
     "conformance": 7,
     "dispatch": 7,
     "transport": 8,
+    "new_fields": 9,
     "app": 9,
     "cli": 10,
     "testing": 10,

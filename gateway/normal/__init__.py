@@ -10,6 +10,7 @@ from gateway.normal.junk import Junk, junk_values
 from gateway.normal.names import generation, name_key
 from gateway.normal.phones import phone_key
 from gateway.normal.places import city_key, places_differ, state_key, zip_key
+from gateway.normal.shapes import shape
 from gateway.normal.text import clean, fold_label, has_lone_surrogate, mask, storable
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "name_key",
     "phone_key",
     "places_differ",
+    "shape",
     "split_name",
     "state_key",
     "storable",

@@ -5,6 +5,6 @@ reads one value, ``parsing`` a whole form.
 """
 
 from gateway.schema.building import DOCUMENTED, LeadSchema, build
-from gateway.schema.parsing import parse
+from gateway.schema.parsing import parse, unknown_names
 
-__all__ = ["DOCUMENTED", "LeadSchema", "build", "parse"]
+__all__ = ["DOCUMENTED", "LeadSchema", "build", "parse", "unknown_names"]

@@ -48,15 +48,16 @@ def _recorded(
     implementation: pluggy.HookImpl, hook: str, calls: list[HookCall]
 ) -> Callable[..., Any]:
     function, plugin = implementation.function, implementation.plugin_name
+    names = implementation.argnames
 
-    def asked(*values: Any) -> Any:
+    def asked(*values: Any, **named: Any) -> Any:
         # Copied, because a hook may change what it is given, and this is what it was asked.
         given = {
             name: copy(value) if isinstance(value, dict) else value
-            for name, value in zip(implementation.argnames, values, strict=True)
+            for name, value in {**dict(zip(names, values, strict=False)), **named}.items()
         }
         try:
-            answer = function(*values)
+            answer = function(*values, **named)
         except BaseException as error:
             calls.append(HookCall(plugin, hook, given, error=error))
             raise
