@@ -753,3 +753,14 @@ def test_trace_names_every_hook_that_is_asked_and_no_value(
         f"hook=gateway_{name} plugins=plug_1"
         for name in ("authenticate", "before_store", "after_commit", "render")
     ]
+
+
+def test_after_commit_of_the_handbook_logs_new_leads_only(
+    make_gateway: Callable[..., Gateway], caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = make_gateway("tests.plugins.announce")
+    with caplog.at_level(logging.INFO, "announce"):
+        reference = gateway.send(**JOHN).headers["X-Request-Id"]
+        gateway.send(mode="update", lead_id=1001, city="Rome")
+    lines = [each.getMessage() for each in caplog.records if each.name == "announce"]
+    assert lines == [f"lead 1001 came in by post {reference}"]
