@@ -4,38 +4,35 @@ No module-level plugin manager: two systems can live in one process. Whatever is
 start, in one message that says which plugin, what, and how to mend it.
 """
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import pluggy
 from marshmallow import fields
 from sqlalchemy import Engine
 
 from config import Settings
-from gateway import hookspecs
 from gateway.auth import Logins, Passwords
-from gateway.contract import RESERVED, Command, CustomField, MatchRule, System
+from gateway.contract import RESERVED, Alias, Command, CustomField, MatchRule, System
 from gateway.files import open_files
 from gateway.hooks import Hooks, guarded
-from gateway.matching import rules
 from gateway.models import Lead
-from gateway.plugin_modules import HOOKS, BadPlugin, implementers, listener, register
-from gateway.schema import DOCUMENTED, build
+from gateway.plugin_modules import (
+    HOOKS,
+    OURS,
+    BadPlugin,
+    answers,
+    implementers,
+    listeners,
+    load_modules,
+)
+from gateway.schema import DOCUMENTED, build, may_have_alias
 from gateway.store.group import Group
 
 __all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
 
-log = logging.getLogger("gateway.plugins")
-
-Entry = TypeVar("Entry")
-
 _COLUMNS = frozenset(Lead.__table__.c.keys())
-
-OURS = "gateway.matching.rules"
-"""The plugin that every system has."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -45,7 +42,7 @@ _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Additions:
     """What one plugin adds, and the hooks that it implements."""
 
-    fields: Sequence[CustomField]
+    fields: Sequence[CustomField | Alias]
     match_rules: Sequence[MatchRule]
     commands: Sequence[Command]
     hooks: Sequence[str]
@@ -56,7 +53,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
 
     Raises BadPlugin.
     """
-    manager = _manager(settings)
+    manager = load_modules(settings)
     owners: dict[str, str] = {}
     ours = _match_rules(manager, settings, [OURS], owners)
     custom = _custom_fields(manager, settings, owners)
@@ -79,68 +76,52 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
 
 def additions(settings: Settings) -> dict[str, Additions]:
     """Return what each listed plugin adds, in the order of the list."""
-    manager = _manager(settings)
+    manager = load_modules(settings)
     return {
         plugin: Additions(
-            fields=_answers(manager, plugin, "gateway_custom_fields", CustomField, settings),
-            match_rules=_answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
-            commands=_answers(manager, plugin, "gateway_commands", Command, settings),
+            fields=answers(manager, plugin, "gateway_custom_fields", CustomField | Alias, settings),
+            match_rules=answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+            commands=answers(manager, plugin, "gateway_commands", Command, settings),
             hooks=[name for name in HOOKS if plugin in implementers(manager, name)],
         )
         for plugin in settings.GATEWAY_PLUGINS
     }
 
 
-def _manager(settings: Settings) -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(rules, OURS)
-    for name in settings.GATEWAY_PLUGINS:
-        register(manager, name)
-    if settings.GATEWAY_TRACE_HOOKS:
-        manager.add_hookcall_monitoring(_trace, lambda *_: None)
-    return manager
-
-
-def _trace(hook_name: str, implementations: Sequence[Any], arguments: Mapping[str, Any]) -> None:
-    """Log which plugins a hook asks; never the arguments, which may hold a person's data."""
-    names = ",".join(each.plugin_name for each in implementations)
-    log.info("hook=%s plugins=%s", hook_name, names or "-")
-
-
 def _hooks(manager: pluggy.PluginManager, settings: Settings) -> Hooks:
     """Return who listens to the hooks that are asked at each post."""
-    moments = ("authenticate", "before_store", "after_commit", "render")
-    heard = {moment: implementers(manager, f"gateway_{moment}") for moment in moments}
     return Hooks(
-        **{
-            moment: tuple(
-                listener(manager, plugin, f"gateway_{moment}")
-                for plugin in settings.GATEWAY_PLUGINS
-                if plugin in heard[moment]
-            )
-            for moment in moments
-        }
+        authenticate=listeners(manager, settings, "gateway_authenticate"),
+        before_store=listeners(manager, settings, "gateway_before_store"),
+        after_commit=listeners(manager, settings, "gateway_after_commit"),
+        render=listeners(manager, settings, "gateway_render"),
     )
 
 
 def _custom_fields(
     manager: pluggy.PluginManager, settings: Settings, owners: dict[str, str]
-) -> list[CustomField]:
+) -> list[CustomField | Alias]:
     """Return the fields of all plugins; their names go into ``owners``, as do those of rules."""
-    collected = []
+    collected: list[CustomField | Alias] = []
     for plugin in settings.GATEWAY_PLUGINS:
-        for field in _answers(manager, plugin, "gateway_custom_fields", CustomField, settings):
+        for field in answers(
+            manager, plugin, "gateway_custom_fields", CustomField | Alias, settings
+        ):
+            collected.append(field)
+            if isinstance(field, Alias):
+                _check_alias(plugin, field)
+                _check_name(plugin, field.name, owners)
+                owners[field.name] = plugin
+                continue
             if not isinstance(field.field, fields.Field):
                 raise BadPlugin(
                     f"plugin {plugin}: field {field.name!r} has no marshmallow field; "
                     'write CustomField("name", fields.String(), …)'
                 )
-            _check_aliases(plugin, field)
+            _check_field(plugin, field)
             for name in (field.name, *field.aliases):
                 _check_name(plugin, name, owners)
                 owners[name] = plugin
-            collected.append(field)
     return collected
 
 
@@ -152,7 +133,7 @@ def _match_rules(
 ) -> dict[str, MatchRule]:
     collected: dict[str, MatchRule] = {}
     for plugin in plugins:
-        for rule in _answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
+        for rule in answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
             if plugin != OURS:
                 _check_name(plugin, rule.name, owners)
             if not callable(rule.keys):
@@ -168,7 +149,7 @@ def _commands(
     collected = {command.name: command for command in ours}
     owners = dict.fromkeys(collected, "gateway.commands")
     for plugin in settings.GATEWAY_PLUGINS:
-        for command in _answers(manager, plugin, "gateway_commands", Command, settings):
+        for command in answers(manager, plugin, "gateway_commands", Command, settings):
             name = command.name
             if not isinstance(name, str) or not _COMMAND.fullmatch(name):
                 raise BadPlugin(
@@ -199,37 +180,7 @@ def _check_default_match(settings: Settings, match_rules: Mapping[str, MatchRule
         )
 
 
-def _answers(
-    manager: pluggy.PluginManager,
-    plugin: str,
-    hook_name: str,
-    kind: type[Entry],
-    settings: Settings,
-) -> list[Entry]:
-    """Return what one plugin answers to one hook, every entry of the right kind."""
-    hook = listener(manager, plugin, hook_name).function
-    found: list[Entry] = []
-    try:
-        answer = hook(settings=settings)
-    except Exception as error:
-        raise BadPlugin(
-            f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
-        ) from error
-    if answer is None:
-        return found
-    if not isinstance(answer, list | tuple):
-        raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {kind.__name__}")
-    for entry in answer:
-        if not isinstance(entry, kind):
-            raise BadPlugin(
-                f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
-                f"every entry must be a {kind.__name__}"
-            )
-        found.append(entry)
-    return found
-
-
-def _check_aliases(plugin: str, field: CustomField) -> None:
+def _check_field(plugin: str, field: CustomField) -> None:
     if not isinstance(field.aliases, list | tuple):
         raise BadPlugin(
             f'plugin {plugin}: the aliases of field {field.name!r} must be a tuple such as ("vin",)'
@@ -238,6 +189,20 @@ def _check_aliases(plugin: str, field: CustomField) -> None:
         raise BadPlugin(
             f"plugin {plugin}: field {field.name!r} has an attribute or data_key; "
             "the CustomField's name is its only one"
+        )
+    for name in ("check", "required_if"):
+        if getattr(field, name) is not None and not callable(getattr(field, name)):
+            raise BadPlugin(
+                f"plugin {plugin}: {name} of field {field.name!r} is no function of the values"
+            )
+
+
+def _check_alias(plugin: str, alias: Alias) -> None:
+    if not may_have_alias(alias.of):
+        raise BadPlugin(
+            f"plugin {plugin}: {alias.name!r} is an alias of {alias.of!r}, which is no documented "
+            "field that may have one; name a data field such as cell, and give other names of a "
+            "field of your own by its aliases"
         )
 
 

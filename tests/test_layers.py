@@ -23,7 +23,7 @@ RANKS = {
     "database": 2,
     "files": 2,
     "hooks": 3,
-    "plugin_modules": 4,
+    "plugin_modules": 5,
     "": 3,  # gateway/__init__.py, the face for plugins
     "schema": 4,
     "matching": 4,

@@ -144,6 +144,8 @@ def _settled(
     changes, system = post.parsed.changes, post.system
     if stored is not None and found.match.lead_id is not None:
         changes = keep_spelling(changes, stored.row, system.settings.GATEWAY_REGION)
+    elif stored is None and post.parsed.defaults:
+        changes = {**post.parsed.defaults, **changes}
     if not system.hooks.before_store:
         return changes
     lead = None if stored is None else values_of(stored.row)
