@@ -16,18 +16,27 @@ from gateway.contract import (
     System,
 )
 from gateway.errors import Refused
+from gateway.formats import Choice, Choices, DateOnly, Digits, Money, Text, WholeNumber, YesNo
 from gateway.hookspecs import hookimpl
 
 __all__ = [
     "Alias",
     "Call",
     "Caller",
+    "Choice",
+    "Choices",
     "Command",
     "CustomField",
+    "DateOnly",
+    "Digits",
     "LeadEvent",
     "MatchRule",
+    "Money",
     "Refused",
     "Reply",
     "System",
+    "Text",
+    "WholeNumber",
+    "YesNo",
     "hookimpl",
 ]

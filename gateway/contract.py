@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from config import Settings
     from gateway.auth import Logins, Passwords
     from gateway.files import FileStore
+    from gateway.hooks import Hooks
     from gateway.schema import LeadSchema
     from gateway.store.group import Group
 
@@ -171,7 +172,8 @@ class Parsed:
 
     ``changes`` is keyed by documented or custom name, aliases resolved; ``None`` clears the field.
     ``uploads`` have their final file names. ``flags`` are the flags that are on. ``unknown`` are
-    the sent names that no field claims.
+    the sent names that no field claims. ``defaults`` are values of fields that were not sent, for a
+    lead that the post makes.
     """
 
     mode: str
@@ -180,6 +182,7 @@ class Parsed:
     uploads: tuple[Upload, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unknown: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ class System:
     schema: LeadSchema
     match_rules: Mapping[str, MatchRule]
     commands: Mapping[str, Command]
-    hooks: Any
+    hooks: Hooks
     plugins: tuple[str, ...]
     engine: Engine
     files: FileStore

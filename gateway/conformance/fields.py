@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from gateway.conformance.trouble import Trouble
+from gateway.conformance.trouble import Trouble, said
 from gateway.contract import CustomField
 from gateway.schema import LeadSchema
 from gateway.schema.reading import EMPTY
@@ -40,6 +40,8 @@ def field_troubles(plugin: str, field: CustomField, schema: LeadSchema) -> Itera
 
 def choices(field: fields.Field) -> list[str]:
     """Return the texts that the field, or an entry of its list, may be; none where it is free."""
+    if own := getattr(field, "choices", ()):
+        return [str(choice) for choice in own]
     if isinstance(field, fields.List):
         return choices(field.inner)
     if isinstance(field, fields.Enum):
@@ -68,7 +70,7 @@ def _refusal(field: CustomField, text: str, schema: LeadSchema) -> str:
     except ValidationError as error:
         return schema.readers[field.name].reject(text, error).problem.message
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return said(error)
     return ""
 
 
@@ -81,5 +83,5 @@ def _fault(field: CustomField, text: str, schema: LeadSchema) -> str:
     except ValidationError:
         return ""
     except Exception as error:
-        return f"{type(error).__name__}: {str(error)[:100]}"
+        return said(error)
     return ""

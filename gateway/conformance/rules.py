@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.conformance.fields import read
-from gateway.conformance.trouble import Trouble
+from gateway.conformance.trouble import Trouble, said
 from gateway.contract import MatchRule
 from gateway.matching import keys_of
 from gateway.schema import LeadSchema
@@ -83,12 +83,8 @@ class _Asked:
             return frozenset(keys_of(lead, [self.rule]))
         except Exception as error:
             mend = "give a list of texts, an empty one where a part is missing"
-            self.trouble(f"fails at {about}: {_said(error)}", mend)
+            self.trouble(f"fails at {about}: {said(error)}", mend)
             return None
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:100]}"
 
 
 def _check_purity(asked: _Asked, example: Lead) -> None:
@@ -176,7 +172,7 @@ def _check_confirm(asked: _Asked, example: Lead) -> None:
                 answer = asked.rule.confirm and asked.rule.confirm(new, old)
             except Exception as error:
                 asked.trouble(
-                    f"confirm fails where values are missing: {_said(error)}",
+                    f"confirm fails where values are missing: {said(error)}",
                     "ask by lead.get(name), and alter nothing",
                 )
                 return

@@ -23,3 +23,9 @@ class Trouble:
     def no_help(cls, plugin: str, name: str) -> Trouble:
         """Return the trouble of an entry that says nothing about itself."""
         return cls(plugin, name, "has no help text", 'say in help="…" what it is for')
+
+
+def said(error: Exception) -> str:
+    """Return what the plugin raised, also where the gateway has wrapped it."""
+    raised = error.__cause__ or error
+    return f"{type(raised).__name__}: {str(raised)[:100]}"

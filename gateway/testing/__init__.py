@@ -155,12 +155,12 @@ def hook_calls(monkeypatch: pytest.MonkeyPatch) -> list[HookCall]:
     It knows the systems that are made after it, so name it before ``make_gateway``.
     """
     calls: list[HookCall] = []
-    make_manager = registry._manager
+    load_modules = registry.load_modules
 
     def recording(chosen: Settings) -> pluggy.PluginManager:
-        manager = make_manager(chosen)
+        manager = load_modules(chosen)
         record_calls(manager, calls)
         return manager
 
-    monkeypatch.setattr(registry, "_manager", recording)
+    monkeypatch.setattr(registry, "load_modules", recording)
     return calls
