@@ -15,11 +15,12 @@ from gateway.contract import (
     Reply,
     System,
 )
-from gateway.errors import Refused
+from gateway.errors import BadPlugin, Refused
 from gateway.hookspecs import hookimpl
 
 __all__ = [
     "Alias",
+    "BadPlugin",
     "Call",
     "Caller",
     "Command",

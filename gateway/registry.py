@@ -6,7 +6,6 @@ start, in one message that says which plugin, what, and how to mend it.
 
 import importlib
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, TypeVar
@@ -18,27 +17,19 @@ from sqlalchemy import Engine
 from config import Settings
 from gateway import hookspecs
 from gateway.auth import Logins, Passwords
-from gateway.contract import RESERVED, Command, CustomField, MatchRule, System
+from gateway.contract import Command, CustomField, MatchRule, System
+from gateway.errors import BadPlugin
 from gateway.files import open_files
 from gateway.matching import rules
-from gateway.models import Lead
-from gateway.schema import DOCUMENTED, build
+from gateway.schema import build, why_no_name
 from gateway.store.group import Group
 
 log = logging.getLogger("gateway.plugins")
 
 Entry = TypeVar("Entry")
 
-_COLUMNS = frozenset(Lead.__table__.c.keys())
-
 OURS = "gateway.matching.rules"
 """The plugin that every system has."""
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-
-
-class BadPlugin(Exception):
-    """A plugin cannot be used; the text says which, why, and what to do."""
 
 
 def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> System:
@@ -174,6 +165,8 @@ def _answers(
     found: list[Entry] = []
     try:
         answers = hook(settings=settings)
+    except BadPlugin as error:
+        raise BadPlugin(f"plugin {plugin}: {error}") from error
     except Exception as error:
         raise BadPlugin(
             f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
@@ -204,19 +197,8 @@ def _check_aliases(plugin: str, field: CustomField) -> None:
 
 
 def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise BadPlugin(
-            f"plugin {plugin}: {name!r} is no name for a field or rule; "
-            "use up to 64 letters, digits and _, beginning with a letter"
-        )
-    # A custom value called like a column would be hidden from rules by the column's own.
-    if name in RESERVED | _COLUMNS - DOCUMENTED or name.startswith("ai_"):
-        raise BadPlugin(f"plugin {plugin}: the name {name!r} is reserved; choose another")
-    if name in DOCUMENTED:
-        raise BadPlugin(
-            f"plugin {plugin}: {name!r} is a documented field and cannot be replaced; "
-            "choose another name"
-        )
+    if reason := why_no_name(name):
+        raise BadPlugin(f"plugin {plugin}: {reason}")
     if name in owners:
         raise BadPlugin(
             f"plugin {plugin}: the name {name!r} is already taken by plugin {owners[name]}; "
