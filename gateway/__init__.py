@@ -16,6 +16,7 @@ from gateway.contract import (
     System,
 )
 from gateway.errors import BadPlugin, Refused
+from gateway.formats import Choice, Choices, DateOnly, Digits, Money, Text, WholeNumber, YesNo
 from gateway.hookspecs import hookimpl
 
 __all__ = [
@@ -23,12 +24,20 @@ __all__ = [
     "BadPlugin",
     "Call",
     "Caller",
+    "Choice",
+    "Choices",
     "Command",
     "CustomField",
+    "DateOnly",
+    "Digits",
     "LeadEvent",
     "MatchRule",
+    "Money",
     "Refused",
     "Reply",
     "System",
+    "Text",
+    "WholeNumber",
+    "YesNo",
     "hookimpl",
 ]

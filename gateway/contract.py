@@ -171,7 +171,8 @@ class Parsed:
 
     ``changes`` is keyed by documented or custom name, aliases resolved; ``None`` clears the field.
     ``uploads`` have their final file names. ``flags`` are the flags that are on. ``unknown`` are
-    the sent names that no field claims.
+    the sent names that no field claims. ``defaults`` are values of fields that were not sent, for a
+    lead that the post makes.
     """
 
     mode: str
@@ -180,6 +181,7 @@ class Parsed:
     uploads: tuple[Upload, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unknown: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,10 @@ class ExternalIdTaken(Refused):
         self.lead_id = lead_id
 
 
+class FieldFault(Exception):
+    """A field's own code raised what is no ValidationError; the text says which field."""
+
+
 CODES = {
     "authentication_failed": "No login, or one that is wrong, retired or disabled.",
     "not_allowed": "The login is not allowed to do this.",

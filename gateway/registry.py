@@ -8,7 +8,7 @@ import importlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, get_args
 
 import pluggy
 from marshmallow import fields
@@ -17,16 +17,15 @@ from sqlalchemy import Engine
 from config import Settings
 from gateway import hookspecs
 from gateway.auth import Logins, Passwords
-from gateway.contract import Command, CustomField, MatchRule, System
+from gateway.contract import Alias, Command, CustomField, MatchRule, System
 from gateway.errors import BadPlugin
 from gateway.files import open_files
 from gateway.matching import rules
-from gateway.schema import build, why_no_name
+from gateway.schema import build, may_have_alias, why_no_name
 from gateway.store.group import Group
 
 log = logging.getLogger("gateway.plugins")
 
-Entry = TypeVar("Entry")
 
 OURS = "gateway.matching.rules"
 """The plugin that every system has."""
@@ -58,12 +57,14 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     )
 
 
-def additions(settings: Settings) -> dict[str, tuple[list[CustomField], list[MatchRule]]]:
-    """Return the fields and rules that each listed plugin adds, in the order of the list."""
+def additions(
+    settings: Settings,
+) -> dict[str, tuple[list[CustomField | Alias], list[MatchRule]]]:
+    """Return the fields (and aliases) and rules that each listed plugin adds, in their order."""
     manager = _manager(settings)
     return {
         plugin: (
-            _answers(manager, plugin, "gateway_custom_fields", CustomField, settings),
+            _answers(manager, plugin, "gateway_custom_fields", CustomField | Alias, settings),
             _answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
         )
         for plugin in settings.GATEWAY_PLUGINS
@@ -107,21 +108,28 @@ def _register(manager: pluggy.PluginManager, name: str) -> None:
 
 def _custom_fields(
     manager: pluggy.PluginManager, settings: Settings, owners: dict[str, str]
-) -> list[CustomField]:
+) -> list[CustomField | Alias]:
     """Return the fields of all plugins; their names go into ``owners``, as do those of rules."""
-    collected = []
+    collected: list[CustomField | Alias] = []
     for plugin in settings.GATEWAY_PLUGINS:
-        for field in _answers(manager, plugin, "gateway_custom_fields", CustomField, settings):
+        for field in _answers(
+            manager, plugin, "gateway_custom_fields", CustomField | Alias, settings
+        ):
+            collected.append(field)
+            if isinstance(field, Alias):
+                _check_alias(plugin, field)
+                _check_name(plugin, field.name, owners)
+                owners[field.name] = plugin
+                continue
             if not isinstance(field.field, fields.Field):
                 raise BadPlugin(
                     f"plugin {plugin}: field {field.name!r} has no marshmallow field; "
                     'write CustomField("name", fields.String(), …)'
                 )
-            _check_aliases(plugin, field)
+            _check_field(plugin, field)
             for name in (field.name, *field.aliases):
                 _check_name(plugin, name, owners)
                 owners[name] = plugin
-            collected.append(field)
     return collected
 
 
@@ -156,13 +164,14 @@ def _answers(
     manager: pluggy.PluginManager,
     plugin: str,
     hook_name: str,
-    kind: type[Entry],
+    kind: Any,
     settings: Settings,
-) -> list[Entry]:
+) -> list[Any]:
     """Return what one plugin answers to one hook, every entry of the right kind."""
     others = [each for name, each in manager.list_name_plugin() if name != plugin]
     hook = manager.subset_hook_caller(hook_name, remove_plugins=others)
-    found: list[Entry] = []
+    found: list[Any] = []
+    known = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
     try:
         answers = hook(settings=settings)
     except BadPlugin as error:
@@ -173,18 +182,18 @@ def _answers(
         ) from error
     for answer in answers:
         if not isinstance(answer, list | tuple):
-            raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {kind.__name__}")
+            raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {known}")
         for entry in answer:
             if not isinstance(entry, kind):
                 raise BadPlugin(
                     f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
-                    f"every entry must be a {kind.__name__}"
+                    f"every entry must be a {known}"
                 )
             found.append(entry)
     return found
 
 
-def _check_aliases(plugin: str, field: CustomField) -> None:
+def _check_field(plugin: str, field: CustomField) -> None:
     if not isinstance(field.aliases, list | tuple):
         raise BadPlugin(
             f'plugin {plugin}: the aliases of field {field.name!r} must be a tuple such as ("vin",)'
@@ -193,6 +202,20 @@ def _check_aliases(plugin: str, field: CustomField) -> None:
         raise BadPlugin(
             f"plugin {plugin}: field {field.name!r} has an attribute or data_key; "
             "the CustomField's name is its only one"
+        )
+    for name in ("check", "required_if"):
+        if getattr(field, name) is not None and not callable(getattr(field, name)):
+            raise BadPlugin(
+                f"plugin {plugin}: {name} of field {field.name!r} is no function of the values"
+            )
+
+
+def _check_alias(plugin: str, alias: Alias) -> None:
+    if not may_have_alias(alias.of):
+        raise BadPlugin(
+            f"plugin {plugin}: {alias.name!r} is an alias of {alias.of!r}, which is no documented "
+            "field that may have one; name a data field such as cell, and give other names of a "
+            "field of your own by its aliases"
         )
 
 

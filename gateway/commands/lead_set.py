@@ -56,8 +56,7 @@ def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[R
     Only an insert is stored without a value, and only where ``on_invalid`` is ``keep`` and each
     rejected value is one that may be missing (contract, "A value that cannot be read").
     """
-    order = {name: position for position, name in enumerate(schema.fields)}
-    rejected = sorted(parsed.rejected, key=lambda each: order.get(each.problem.field, len(order)))
+    rejected = sorted(parsed.rejected, key=lambda each: schema.readers[each.problem.field].rank)
     keep = parsed.mode == "insert" and on_invalid == "keep"
     if rejected and not (keep and all(each.keepable for each in rejected)):
         raise BadForm(tuple(each.problem for each in rejected))

@@ -10,6 +10,7 @@ from gateway.contract import FormValue, Parsed, Rejected, Upload
 from gateway.errors import problem
 from gateway.formats import base_name, broken
 from gateway.normal import clean, split_name, storable
+from gateway.schema.across import settle_custom
 from gateway.schema.building import LeadSchema
 from gateway.schema.documented import FILE_NAME_LENGTH, NAME_LENGTH
 from gateway.schema.reading import EMPTY
@@ -31,7 +32,8 @@ def parse(
     """Return the typed values of what was sent; bad ones are in ``rejected``, in page order.
 
     ``leading_plus`` are the names whose value began with an unescaped plus sign; ``ignore_empty``
-    makes an empty value mean nothing in every mode. Never raises for what a caller sent.
+    makes an empty value mean nothing in every mode. Never raises for what a caller sent; raises
+    FieldFault where a field's own code fails.
     """
     rejected: list[Rejected] = []
     mode = _mode(form, schema, rejected)
@@ -49,7 +51,7 @@ def parse(
         try:
             value = reader.read(sent, leading_plus=name in leading_plus)
         except ValidationError as error:
-            rejected.append(reader.reject(sent, error))
+            rejected.append(reader.reject(sent, error, sent_as=name))
             continue
         if value is EMPTY:
             if clearing and reader.clears:
@@ -61,6 +63,9 @@ def parse(
             flags.add(reader.name)
     _settle_lead_id(changes, mode, schema, rejected)
     _settle_names(changes, mode)
+    defaults: Mapping[str, Any] = {}
+    if mode and schema.custom:
+        defaults = settle_custom(schema, form, changes, rejected, mode=mode)
     stored = _settle_uploads(uploads, changes.pop("upload_file_name", None), rejected)
     rejected.sort(key=lambda each: schema.readers[each.problem.field].rank)
     return Parsed(
@@ -70,6 +75,7 @@ def parse(
         uploads=stored,
         rejected=tuple(rejected),
         unknown=tuple(sorted(unknown)[:MOST_UNKNOWN]),
+        defaults=defaults,
     )
 
 

@@ -100,6 +100,8 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     if stored is not None and found.match.lead_id is not None:
         changes = keep_spelling(parsed.changes, stored.row, system.settings.GATEWAY_REGION)
         parsed = replace(parsed, changes=changes)
+    elif stored is None and parsed.defaults:
+        parsed = replace(parsed, changes={**parsed.defaults, **parsed.changes})
     planned = plan(
         parsed,
         stored,

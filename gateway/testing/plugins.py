@@ -42,5 +42,6 @@ def _troubles(field: CustomField, schema: LeadSchema) -> list[str]:
     found += [
         f"does not accept its own example: {rejected.problem.message}"
         for rejected in parsed.rejected
+        if rejected.problem.field == field.name
     ]
     return found

@@ -224,11 +224,9 @@ class _Reader:
                 reason = 'must be the name of a documented field, such as "cell"'
             elif target in self._entries():
                 reason = f'write alias = ["{name}"] below [fields.{target}]'
-            elif target not in schema.DOCUMENTED:
-                known = sorted(schema.DOCUMENTED)
-                reason = (
-                    f"there is no documented field {target!r}; {did_you_mean(target, known)}"
-                )
+            elif not schema.may_have_alias(target):
+                known = sorted(filter(schema.may_have_alias, schema.DOCUMENTED))
+                reason = f"{target!r} is no documented field that may have another name; {did_you_mean(target, known)}"
             else:
                 found.append(Alias(name, target))
                 continue

@@ -1,13 +1,14 @@
 """The types that a field of the file may have: the keys each takes, and the field it makes."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Range
 
 from gateway import formats, normal
 
@@ -23,6 +24,18 @@ class Wrong(Exception):
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(reason)
         self.key, self.reason = key, reason
+
+
+class DecimalNumber(fields.Decimal):
+    """A number with or without decimals; a comma is a point."""
+
+    wire_type = "Decimal"
+    _NUMBER = re.compile(r"[+-]?([0-9]{1,20}([.,][0-9]{0,20})?|[.,][0-9]{1,20})")
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self._NUMBER.fullmatch(value):
+            raise ValidationError("not a decimal number (such as 12.5)")
+        return super()._deserialize(value.replace(",", "."), *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +108,23 @@ def _long_text(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.
 
 def _integer(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
     if "range" not in entry:
-        return formats.WholeNumber(rule="not a whole number (such as 12)", **options)
+        return formats.WholeNumber(**options)
     least, most = _range(entry, lambda each: type(each) is int, "whole numbers such as [1, 10]")
-    rule = f"not a whole number from {least} to {most}"
-    return formats.WholeNumber(least=least, most=most, rule=rule, **options)
+    if max(-least, most) > formats.BIGGEST:
+        raise Wrong("range", f"goes beyond {formats.BIGGEST}, the largest number that is stored")
+    return formats.WholeNumber(least=least, most=most, **options)
 
 
 def _decimal(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
-    return _ranged(fields.Decimal(allow_nan=False, **options), entry, "[0.5, 99.5]")
+    return _ranged(DecimalNumber(**options), entry, "[0.5, 99.5]")
 
 
 def _money(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
-    return _ranged(fields.Decimal(places=2, allow_nan=False, **options), entry, "[0, 5000.00]")
+    return _ranged(formats.Money(**options), entry, "[0, 5000.00]")
 
 
 def _date(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
-    return _ranged(fields.Date(**options), entry, "[2000-01-01, 2030-12-31]")
+    return _ranged(formats.DateOnly(**options), entry, "[2000-01-01, 2030-12-31]")
 
 
 def _date_time(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
@@ -123,24 +137,25 @@ def _phone(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Fiel
 
 
 def _choice(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
-    return fields.String(validate=OneOf(_choices(entry), error="not one of: {choices}"), **options)
+    return _offering(entry, lambda choices: formats.Choice(choices, **options))
 
 
 def _several(entry: Entry, zone: ZoneInfo, options: dict[str, Any]) -> fields.Field:
-    one = fields.String(validate=OneOf(_choices(entry), error="not one of: {choices}"))
-    return fields.List(one, **options)
+    commas = entry.get("commas", False)
+    return _offering(entry, lambda choices: formats.Choices(choices, commas=commas, **options))
 
 
-def _choices(entry: Entry) -> Sequence[str]:
-    choices: list[str] = entry.get("choices", [])
-    if not choices:
-        raise Wrong("type", 'needs choices = ["…", "…"] beside it')
-    folded = [normal.fold_label(each) for each in choices]
-    if "" in folded:
-        raise Wrong("choices", "has an empty choice; take it out")
-    if len(set(folded)) < len(folded):
-        raise Wrong("choices", "has the same choice twice (case does not count); take one out")
-    return choices
+def _offering(entry: Entry, make: Callable[[list[str]], fields.Field]) -> fields.Field:
+    if not entry.get("choices"):
+        raise Wrong("choices" if "choices" in entry else "type", 'needs choices = ["…", "…"]')
+    # A choice is looked for among values that were cleaned.
+    choices = [normal.clean(each) for each in entry["choices"]]
+    if len(set(choices)) < len(choices):
+        raise Wrong("choices", "has the same choice twice; take one out")
+    try:
+        return make(choices)
+    except ValueError as error:
+        raise Wrong("choices", f"cannot be used: {error}") from None
 
 
 def _ranged(field: fields.Field, entry: Entry, sample: str) -> fields.Field:
