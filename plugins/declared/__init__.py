@@ -226,7 +226,8 @@ class _Reader:
                 reason = f'write alias = ["{name}"] below [fields.{target}]'
             elif not schema.may_have_alias(target):
                 known = sorted(filter(schema.may_have_alias, schema.DOCUMENTED))
-                reason = f"{target!r} is no documented field that may have another name; {did_you_mean(target, known)}"
+                reason = f"{target!r} is no field that may have another name; "
+                reason += did_you_mean(target, known)
             else:
                 found.append(Alias(name, target))
                 continue
