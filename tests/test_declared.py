@@ -359,6 +359,30 @@ def test_parts_of_a_rule_do_not_run_into_each_other(write: Callable[[str | bytes
     assert list(rule.keys(one)) != list(rule.keys(other))
 
 
+def test_field_without_help_and_example_says_what_its_type_takes(
+    write: Callable[[str | bytes], str],
+) -> None:
+    text = '[fields.a]\ntype = "integer"\nrange = [5, 9]\n'
+    text += '[fields.b]\ntype = "choice"\nchoices = ["x", "y"]\n'
+    made = load(write(text)).schema.fields
+    assert (made["a"].label, made["a"].help, made["a"].example) == (
+        "A",
+        "A whole number. From 5 to 9.",
+        "5",
+    )
+    assert (made["b"].help, made["b"].example) == ("One of x, y.", "x")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_type_has_an_example_that_it_takes_itself(
+    write: Callable[[str | bytes], str], kind: str
+) -> None:
+    choices = 'choices = ["x", "y"]\n' if "choices" in KINDS[kind].keys else ""
+    schema = load(write(f'[fields.a]\ntype = "{kind}"\n{choices}')).schema
+    parsed = parse({"mode": "insert", "a": schema.fields["a"].example}, schema)
+    assert (parsed.rejected, "a" in parsed.changes) == ((), True)
+
+
 def test_rule_that_is_changed_has_another_version(write: Callable[[str | bytes], str]) -> None:
     versions = [
         load(write(f'{TEXT}[rules]\nr = ["a:{form}"]\n')).match_rules["r"].version

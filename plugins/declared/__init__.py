@@ -21,6 +21,7 @@ from plugins.declared.kinds import (
     Wrong,
     as_text,
     example_of,
+    help_of,
     is_plain,
     is_texts,
     read,
@@ -145,7 +146,7 @@ class _Reader:
         try:
             field = kind.make(entry, self._zone, {})
             options: dict[str, Any] = {}
-            example = as_text(entry.get("example", example_of(entry["type"], entry)))
+            example = as_text(entry.get("example", example_of(entry)))
             if reason := why_not(field, example, several=kind.several):
                 raise Wrong("example", f"is not taken by the field itself: {reason}")
             if "default" in entry:
@@ -165,7 +166,7 @@ class _Reader:
             name,
             field,
             label=entry.get("label", name.replace("_", " ").capitalize()),
-            help=entry.get("help", kind.help.format(choices=", ".join(entry.get("choices", [])))),
+            help=entry.get("help", help_of(entry)),
             example=example,
             group=entry.get("group", ""),
             sensitive=entry.get("sensitive", False),

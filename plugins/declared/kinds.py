@@ -258,10 +258,19 @@ _EXAMPLES: Mapping[str, Any] = {
 }
 
 
-def example_of(name: str, entry: Entry) -> str:
+def example_of(entry: Entry) -> str:
     """Return the example of an entry that gives none: what its type has, or its least value."""
     if "choices" in entry:
         return str(entry["choices"][0])
     if "range" in entry:
         return as_text(entry["range"][0])
-    return as_text(_EXAMPLES.get(name, KINDS[name].example))[: entry.get("length")]
+    kind = entry["type"]
+    return as_text(_EXAMPLES.get(kind, KINDS[kind].example))[: entry.get("length")]
+
+
+def help_of(entry: Entry) -> str:
+    """Return the help text of an entry that gives none: what its type takes."""
+    text = KINDS[entry["type"]].help.format(choices=", ".join(entry.get("choices", [])))
+    if "range" in entry:
+        text += " From {} to {}.".format(*map(as_text, entry["range"]))
+    return text
