@@ -217,7 +217,27 @@ def test_file_that_is_not_there_or_cannot_be_read(
     assert "cannot be read: No such file or directory (mend the path" in missing
     assert "cannot be read: Is a directory" in refusal(str(tmp_path))
     assert f"larger than {LARGEST} bytes" in refusal(write("#" * (LARGEST + 1)))
-    assert "too deep" in refusal(write("a = " + "[" * 30_000))
+    assert "too deep" in refusal(write("a = " + "[\n" * 30_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[rules]\nr = [\n" + '["a"],\n' * 8000 + "]\n",
+        '[rules]\nr = """\n' + "a = 1\n" * 10_000 + '"""\n',
+        "a." * 30_000 + "b = 1\n",
+        "a." * 2_400 + "b = 1\n",
+        "fields." + "a." * 900 + "b = 1\n",
+    ],
+    ids=["list", "text", "keys", "fewer keys", "field"],
+)
+def test_file_of_odd_shape_is_refused_in_no_time(
+    write: Callable[[str | bytes], str], text: str
+) -> None:
+    path = write(text)
+    started = time.perf_counter()
+    assert refusal(path).startswith("plugin plugins.declared: GATEWAY_FIELDS_FILE")
+    assert time.perf_counter() - started < 20
 
 
 def test_file_as_windows_saves_it_is_read(write: Callable[[str | bytes], str]) -> None:

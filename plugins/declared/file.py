@@ -13,6 +13,16 @@ from gateway import BadPlugin
 LARGEST = 65_536
 """Bytes of a fields file; three hundred fields with a help text each."""
 
+LONGEST_LINE = 5_000
+"""Characters of a line; tomllib takes minutes for a key of thousands of parts."""
+
+_MOST_TRIES = 200
+"""How often the end of one statement is looked for; a text of a thousand lines has no mistake in
+it that is worth the time."""
+
+_DEEPEST = 5
+"""Keys within each other that have a line of their own."""
+
 _STATEMENT = re.compile(r"\s*(?:$|#|\[|[A-Za-z0-9_\"'-].*=)")
 """What a line looks like that may begin a statement of TOML."""
 
@@ -68,7 +78,13 @@ class FieldsFile:
             raise self._bad(
                 f"line {line}: a character is not in UTF-8; save the file as UTF-8"
             ) from None
-        return text.replace("\r\n", "\n")
+        text = text.replace("\r\n", "\n")
+        for number, line in enumerate(text.split("\n"), start=1):
+            if len(line) > LONGEST_LINE:
+                raise self._bad(
+                    f"line {number}: longer than {LONGEST_LINE} characters; break it up"
+                )
+        return text
 
     def _no_toml(self, error: Exception) -> BadPlugin:
         if isinstance(error, RecursionError):
@@ -97,13 +113,16 @@ def _places(text: str) -> Iterator[tuple[Place, int]]:
     """
     table: Place = ()
     statement = ""
-    first = 0
+    first = tries = 0
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
         first = first if statement else number
         statement += f"{line}\n"
         if number < len(lines) and not _STATEMENT.match(lines[number]):
             continue  # the next line goes on with this one
+        tries += 1
+        if tries > _MOST_TRIES:
+            return
         try:
             parsed = tomllib.loads(statement)
         except ValueError:
@@ -113,13 +132,13 @@ def _places(text: str) -> Iterator[tuple[Place, int]]:
             yield from ((table[:length], first) for length in range(1, len(table) + 1))
         else:
             yield from ((table + place, first) for place in _keys(parsed))
-        statement = ""
+        statement, tries = "", 0
 
 
 def _keys(value: Any, place: Place = ()) -> Iterator[Place]:
     if isinstance(value, list) and len(value) == 1:  # [[table]]
         value = value[0]
-    if isinstance(value, dict):
+    if isinstance(value, dict) and len(place) < _DEEPEST:
         for key, inner in value.items():
             yield (*place, key)
             yield from _keys(inner, (*place, key))
