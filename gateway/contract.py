@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from config import Settings
     from gateway.auth import Logins, Passwords
     from gateway.files import FileStore
+    from gateway.hooks import Hooks
     from gateway.schema import LeadSchema
     from gateway.store.group import Group
 
@@ -262,7 +263,7 @@ class System:
     schema: LeadSchema
     match_rules: Mapping[str, MatchRule]
     commands: Mapping[str, Command]
-    hooks: Any
+    hooks: Hooks
     plugins: tuple[str, ...]
     engine: Engine
     files: FileStore

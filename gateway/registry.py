@@ -4,31 +4,44 @@ No module-level plugin manager: two systems can live in one process. Whatever is
 start, in one message that says which plugin, what, and how to mend it.
 """
 
-import importlib
-import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from types import ModuleType
-from typing import Any, get_args
+from dataclasses import dataclass
 
 import pluggy
 from marshmallow import fields
 from sqlalchemy import Engine
 
 from config import Settings
-from gateway import hookspecs
 from gateway.auth import Logins, Passwords
 from gateway.contract import Alias, Command, CustomField, MatchRule, System
 from gateway.errors import BadPlugin
 from gateway.files import open_files
-from gateway.matching import rules
+from gateway.hooks import Hooks, guarded
+from gateway.plugin_modules import (
+    HOOKS,
+    OURS,
+    answers,
+    implementers,
+    listeners,
+    load_modules,
+)
 from gateway.schema import build, may_have_alias, why_no_name
 from gateway.store.group import Group
 
-log = logging.getLogger("gateway.plugins")
+__all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
+
+_COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-OURS = "gateway.matching.rules"
-"""The plugin that every system has."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What one plugin adds, and the hooks that it implements."""
+
+    fields: Sequence[CustomField | Alias]
+    match_rules: Sequence[MatchRule]
+    commands: Sequence[Command]
+    hooks: Sequence[str]
 
 
 def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> System:
@@ -36,7 +49,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
 
     Raises BadPlugin.
     """
-    manager = _manager(settings)
+    manager = load_modules(settings)
     owners: dict[str, str] = {}
     ours = _match_rules(manager, settings, [OURS], owners)
     custom = _custom_fields(manager, settings, owners)
@@ -46,8 +59,8 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         settings=settings,
         schema=build(custom, match_rules, settings),
         match_rules=match_rules,
-        commands={command.name: command for command in commands},
-        hooks=manager.hook,
+        commands=_commands(manager, settings, commands),
+        hooks=_hooks(manager, settings),
         plugins=settings.GATEWAY_PLUGINS,
         engine=engine,
         files=open_files(settings.GATEWAY_FILES_URL),
@@ -57,53 +70,28 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     )
 
 
-def additions(
-    settings: Settings,
-) -> dict[str, tuple[list[CustomField | Alias], list[MatchRule]]]:
-    """Return the fields (and aliases) and rules that each listed plugin adds, in their order."""
-    manager = _manager(settings)
+def additions(settings: Settings) -> dict[str, Additions]:
+    """Return what each listed plugin adds, in the order of the list."""
+    manager = load_modules(settings)
     return {
-        plugin: (
-            _answers(manager, plugin, "gateway_custom_fields", CustomField | Alias, settings),
-            _answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+        plugin: Additions(
+            fields=answers(manager, plugin, "gateway_custom_fields", CustomField | Alias, settings),
+            match_rules=answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+            commands=answers(manager, plugin, "gateway_commands", Command, settings),
+            hooks=[name for name in HOOKS if plugin in implementers(manager, name)],
         )
         for plugin in settings.GATEWAY_PLUGINS
     }
 
 
-def _manager(settings: Settings) -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(rules, OURS)
-    for name in settings.GATEWAY_PLUGINS:
-        _register(manager, name)
-    if settings.GATEWAY_TRACE_HOOKS:
-        manager.add_hookcall_monitoring(_trace, lambda *_: None)
-    return manager
-
-
-def _trace(hook_name: str, implementations: Sequence[Any], arguments: Mapping[str, Any]) -> None:
-    """Log which plugins a hook asks; never the arguments, which may hold a person's data."""
-    names = ",".join(each.plugin_name for each in implementations)
-    log.info("hook=%s plugins=%s", hook_name, names or "-")
-
-
-def _register(manager: pluggy.PluginManager, name: str) -> None:
-    if manager.has_plugin(name):
-        raise BadPlugin(f"plugin {name}: listed twice in GATEWAY_PLUGINS; name it once")
-    try:
-        module: ModuleType = importlib.import_module(name)
-    except Exception as error:
-        raise BadPlugin(
-            f"plugin {name}: cannot be imported ({type(error).__name__}: {error}); "
-            "mend it, or take it out of GATEWAY_PLUGINS"
-        ) from error
-    try:
-        manager.register(module, name)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        known = ", ".join(n for n in vars(hookspecs) if n.startswith("gateway_"))
-        raise BadPlugin(f"plugin {name}: {_one_line(error)}; the hooks are {known}") from error
+def _hooks(manager: pluggy.PluginManager, settings: Settings) -> Hooks:
+    """Return who listens to the hooks that are asked at each post."""
+    return Hooks(
+        authenticate=listeners(manager, settings, "gateway_authenticate"),
+        before_store=listeners(manager, settings, "gateway_before_store"),
+        after_commit=listeners(manager, settings, "gateway_after_commit"),
+        render=listeners(manager, settings, "gateway_render"),
+    )
 
 
 def _custom_fields(
@@ -112,7 +100,7 @@ def _custom_fields(
     """Return the fields of all plugins; their names go into ``owners``, as do those of rules."""
     collected: list[CustomField | Alias] = []
     for plugin in settings.GATEWAY_PLUGINS:
-        for field in _answers(
+        for field in answers(
             manager, plugin, "gateway_custom_fields", CustomField | Alias, settings
         ):
             collected.append(field)
@@ -141,13 +129,41 @@ def _match_rules(
 ) -> dict[str, MatchRule]:
     collected: dict[str, MatchRule] = {}
     for plugin in plugins:
-        for rule in _answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
+        for rule in answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
             if plugin != OURS:
                 _check_name(plugin, rule.name, owners)
             if not callable(rule.keys):
                 raise BadPlugin(f"plugin {plugin}: rule {rule.name!r} has no function keys(lead)")
             owners[rule.name] = plugin
             collected[rule.name] = rule
+    return collected
+
+
+def _commands(
+    manager: pluggy.PluginManager, settings: Settings, ours: Iterable[Command]
+) -> dict[str, Command]:
+    collected = {command.name: command for command in ours}
+    owners = dict.fromkeys(collected, "gateway.commands")
+    for plugin in settings.GATEWAY_PLUGINS:
+        for command in answers(manager, plugin, "gateway_commands", Command, settings):
+            name = command.name
+            if not isinstance(name, str) or not _COMMAND.fullmatch(name):
+                raise BadPlugin(
+                    f"plugin {plugin}: {name!r} is no name for a command; "
+                    "use up to 64 letters, digits, _, . and -"
+                )
+            if name in owners:
+                raise BadPlugin(
+                    f"plugin {plugin}: the command {name!r} is already taken by plugin "
+                    f"{owners[name]}; rename one of them"
+                )
+            if not callable(command.run) or not isinstance(command.help, str):
+                raise BadPlugin(
+                    f"plugin {plugin}: command {name!r} has no function run(call, system, caller), "
+                    "or a help that is no text"
+                )
+            owners[name] = plugin
+            collected[name] = guarded(plugin, command)
     return collected
 
 
@@ -158,39 +174,6 @@ def _check_default_match(settings: Settings, match_rules: Mapping[str, MatchRule
             f"GATEWAY_DEFAULT_MATCH names {', '.join(unknown)}, which no plugin has; "
             f"the rules are {', '.join(match_rules)}"
         )
-
-
-def _answers(
-    manager: pluggy.PluginManager,
-    plugin: str,
-    hook_name: str,
-    kind: Any,
-    settings: Settings,
-) -> list[Any]:
-    """Return what one plugin answers to one hook, every entry of the right kind."""
-    others = [each for name, each in manager.list_name_plugin() if name != plugin]
-    hook = manager.subset_hook_caller(hook_name, remove_plugins=others)
-    found: list[Any] = []
-    known = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
-    try:
-        answers = hook(settings=settings)
-    except BadPlugin as error:
-        raise BadPlugin(f"plugin {plugin}: {error}") from error
-    except Exception as error:
-        raise BadPlugin(
-            f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
-        ) from error
-    for answer in answers:
-        if not isinstance(answer, list | tuple):
-            raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {known}")
-        for entry in answer:
-            if not isinstance(entry, kind):
-                raise BadPlugin(
-                    f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
-                    f"every entry must be a {known}"
-                )
-            found.append(entry)
-    return found
 
 
 def _check_field(plugin: str, field: CustomField) -> None:
@@ -227,7 +210,3 @@ def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
             f"plugin {plugin}: the name {name!r} is already taken by plugin {owners[name]}; "
             "rename one of them"
         )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -22,6 +22,8 @@ RANKS = {
     "models": 2,
     "database": 2,
     "files": 2,
+    "hooks": 3,
+    "plugin_modules": 5,
     "": 3,  # gateway/__init__.py, the face for plugins
     "schema": 4,
     "matching": 4,

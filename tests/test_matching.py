@@ -79,13 +79,15 @@ def test_rule_that_gives_no_list_is_a_fault_of_its_rule(answer: Any) -> None:
         keys_of({}, [rule])
 
 
-def test_what_a_rule_raises_is_passed_on() -> None:
+def test_what_a_rule_raises_is_a_fault_that_names_it_and_its_plugin() -> None:
     def broken(lead: Lead) -> Iterator[str]:
         yield "x"
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    said = f"^rule broken of plugin {__name__} raised ZeroDivisionError$"
+    with pytest.raises(BadRule, match=said) as raised:
         keys_of({}, [MatchRule("broken", broken)])
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
 @pytest.mark.parametrize("numbers", [range(10_000), itertools.count()])

@@ -17,6 +17,7 @@ from gateway.cli.common import Noun, as_json, show_json, show_table, system
 from gateway.commands.lead_set import LEAD_SET, understand
 from gateway.contract import Call, Caller, System
 from gateway.errors import Refused, UnknownCommand
+from gateway.hooks import PluginFault
 from gateway.matching import BadRule
 from gateway.store import rekeying
 from gateway.store.deciding import Post
@@ -113,6 +114,8 @@ def explain_post(content_type: str, as_json: bool) -> None:
     except Refused as refusal:
         why = "; ".join(each.message for each in refusal.problems)
         raise click.ClickException(f"The post would be refused. {why}") from None
+    except PluginFault as fault:
+        raise click.ClickException(f"The post would fail: {fault}.") from fault
     warnings = [each.problem.message for each in kept]
     if as_json:
         show_json(trace | {"warnings": warnings})

@@ -4,6 +4,6 @@
 """
 
 from gateway.matching.finding import Match, find_match, still_matches
-from gateway.matching.keys import BadRule, digest, keys_of
+from gateway.matching.keys import BadRule, confirms, digest, keys_of
 
-__all__ = ["BadRule", "Match", "digest", "find_match", "keys_of", "still_matches"]
+__all__ = ["BadRule", "Match", "confirms", "digest", "find_match", "keys_of", "still_matches"]

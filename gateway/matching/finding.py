@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select, union_all
 
 from gateway.contract import MatchRule
-from gateway.matching.keys import keys_of
+from gateway.matching.keys import confirms, keys_of
 from gateway.models import MatchKey
 
 log = logging.getLogger("gateway.matching")
@@ -88,7 +88,7 @@ def still_matches(match: Match, new: Lead, old: Lead, rules: Sequence[MatchRule]
     rule = next(each for each in rules if each.name == match.rule)
     if match.digests.isdisjoint(keys_of(old, [rule])):
         return False
-    return rule.confirm is None or rule.confirm(new, old)
+    return confirms(rule, new, old)
 
 
 def pages(
@@ -147,8 +147,7 @@ def _confirmed(
         for name, rule in rules.items():
             if name not in names:
                 continue
-            old = stored.get(lead_id)
-            if rule.confirm is None or (old is not None and rule.confirm(new, old)):
+            if confirms(rule, new, stored.get(lead_id)):
                 matches.append((lead_id, name))
                 break
     return matches

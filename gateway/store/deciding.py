@@ -12,6 +12,7 @@ from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
 from gateway.errors import ExternalIdTaken, LeadNotFound
 from gateway.matching import keys_of, still_matches
 from gateway.store import writing
+from gateway.store.asking import ask_plugins
 from gateway.store.keys import values_of
 from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
 from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
@@ -23,13 +24,17 @@ CREATE, UPDATE = "create", "update"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post on its way into the store."""
+    """One post on its way into the store.
+
+    ``settled`` are its changes as the plugins left them, where they have been asked already.
+    """
 
     parsed: Parsed
     caller: Caller
     system: System
     kept: tuple[Rejected, ...]
     now: datetime
+    settled: Mapping[str, Any] | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -45,11 +50,13 @@ class Post:
 class Decision:
     """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
 
-    ``claims`` are the digests that must be held for this to be true still at the commit.
+    ``changes`` are those of the post that count, as the plugins left them. ``claims`` are the
+    digests that must be held for this to be true still at the commit.
     """
 
     found: Found
     stored: Stored | None
+    changes: Mapping[str, Any]
     plan: Plan
     old_keys: Mapping[bytes, str]
     new_keys: Mapping[bytes, str]
@@ -90,20 +97,16 @@ def first_claims(post: Post) -> frozenset[bytes]:
 def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decision:
     """Return what ``post`` does, with ``lock`` holding the lead until the transaction ends.
 
-    Raises LeadNotFound and ExternalIdTaken.
+    Raises LeadNotFound and ExternalIdTaken, and what plugins refuse.
     """
     parsed, system = post.parsed, post.system
     rules = chosen_rules(parsed, system)
     found, stored = _found(post, connection, rules, lock=lock)
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
-    if stored is not None and found.match.lead_id is not None:
-        changes = keep_spelling(parsed.changes, stored.row, system.settings.GATEWAY_REGION)
-        parsed = replace(parsed, changes=changes)
-    elif stored is None and parsed.defaults:
-        parsed = replace(parsed, changes={**parsed.defaults, **parsed.changes})
+    changes = _settled(post, found, stored, connection)
     planned = plan(
-        parsed,
+        replace(parsed, changes=changes),
         stored,
         system.schema,
         kept=post.kept,
@@ -124,11 +127,29 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     return Decision(
         found=found,
         stored=stored,
+        changes=changes,
         plan=planned,
         old_keys=old_keys,
         new_keys=new_keys,
         claims=frozenset(claims),
     )
+
+
+def _settled(
+    post: Post, found: Found, stored: Stored | None, connection: Connection
+) -> Mapping[str, Any]:
+    """Return the changes of ``post`` that count: without mere spellings, as plugins leave them."""
+    if post.settled is not None:
+        return post.settled
+    changes, system = post.parsed.changes, post.system
+    if stored is not None and found.match.lead_id is not None:
+        changes = keep_spelling(changes, stored.row, system.settings.GATEWAY_REGION)
+    elif stored is None and post.parsed.defaults:
+        changes = {**post.parsed.defaults, **changes}
+    if not system.hooks.before_store:
+        return changes
+    lead = None if stored is None else values_of(stored.row)
+    return ask_plugins(changes, lead, post.caller, system, connection=connection)
 
 
 def _found(

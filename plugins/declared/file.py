@@ -79,8 +79,8 @@ class FieldsFile:
                 f"line {line}: a character is not in UTF-8; save the file as UTF-8"
             ) from None
         text = text.replace("\r\n", "\n")
-        for number, line in enumerate(text.split("\n"), start=1):
-            if len(line) > LONGEST_LINE:
+        for number, each in enumerate(text.split("\n"), start=1):
+            if len(each) > LONGEST_LINE:
                 raise self._bad(
                     f"line {number}: longer than {LONGEST_LINE} characters; break it up"
                 )
