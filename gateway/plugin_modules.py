@@ -12,6 +12,7 @@ import pluggy
 
 from config import Settings
 from gateway import hookspecs
+from gateway.errors import BadPlugin
 from gateway.hooks import Listener, warn_if_slow
 from gateway.matching import rules
 
@@ -24,10 +25,6 @@ HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("gateway_"))
 """The names of all hooks."""
 
 _MARK = f"{hookspecs.PROJECT}_impl"
-
-
-class BadPlugin(Exception):
-    """A plugin cannot be used; the text says which, why, and what to do."""
 
 
 def load_modules(settings: Settings) -> pluggy.PluginManager:
@@ -115,6 +112,8 @@ def answers(
     started = time.perf_counter()
     try:
         answer = _listener(manager, plugin, hook_name).function(settings=settings)
+    except BadPlugin as error:
+        raise BadPlugin(f"plugin {plugin}: {error}") from error
     except Exception as error:
         raise BadPlugin(
             f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"

@@ -14,27 +14,23 @@ from sqlalchemy import Engine
 
 from config import Settings
 from gateway.auth import Logins, Passwords
-from gateway.contract import RESERVED, Alias, Command, CustomField, MatchRule, System
+from gateway.contract import Alias, Command, CustomField, MatchRule, System
+from gateway.errors import BadPlugin
 from gateway.files import open_files
 from gateway.hooks import Hooks, guarded
-from gateway.models import Lead
 from gateway.plugin_modules import (
     HOOKS,
     OURS,
-    BadPlugin,
     answers,
     implementers,
     listeners,
     load_modules,
 )
-from gateway.schema import DOCUMENTED, build, may_have_alias
+from gateway.schema import build, may_have_alias, why_no_name
 from gateway.store.group import Group
 
 __all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
 
-_COLUMNS = frozenset(Lead.__table__.c.keys())
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -207,20 +203,8 @@ def _check_alias(plugin: str, alias: Alias) -> None:
 
 
 def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
-    # A custom value called like a column would be hidden from rules by the column's own.
-    reserved = RESERVED | _COLUMNS - DOCUMENTED
-    if isinstance(name, str) and (name in reserved or name.startswith("ai_")):
-        raise BadPlugin(f"plugin {plugin}: the name {name!r} is reserved; choose another")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise BadPlugin(
-            f"plugin {plugin}: {name!r} is no name for a field or rule; "
-            "use up to 64 letters, digits and _, beginning with a letter"
-        )
-    if name in DOCUMENTED:
-        raise BadPlugin(
-            f"plugin {plugin}: {name!r} is a documented field and cannot be replaced; "
-            "choose another name"
-        )
+    if reason := why_no_name(name):
+        raise BadPlugin(f"plugin {plugin}: {reason}")
     if name in owners:
         raise BadPlugin(
             f"plugin {plugin}: the name {name!r} is already taken by plugin {owners[name]}; "
