@@ -10,8 +10,8 @@ from marshmallow import fields
 from sqlalchemy import Boolean, Connection, Integer, String
 
 from gateway.contract import Caller, System
+from gateway.errors import PluginFault
 from gateway.formats import Note
-from gateway.hooks import PluginFault
 from gateway.models import FOLDED, LONG_TEXT, Lead
 from gateway.models.base import UtcDateTime
 from gateway.normal import fold_label, has_lone_surrogate
