@@ -7,7 +7,7 @@ from gateway import auth, hooks, journal, respond
 from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Answer, Call, Caller, Command, Reply, System
 from gateway.database import in_transaction
-from gateway.errors import Problem, Refused, UnknownCommand
+from gateway.errors import PluginFault, Problem, Refused, UnknownCommand
 from gateway.schema import unknown_names
 from gateway.store.asking import check_defaults
 
@@ -32,7 +32,7 @@ def dispatch(call: Call, system: System) -> Answer:
         reply, outcome = refuse(refusal), journal.REFUSED
     except Exception as error:
         # Which plugin and which hook stands in the line itself, where it can be searched for.
-        what = error if isinstance(error, hooks.PluginFault) else "fault"
+        what = error if isinstance(error, PluginFault) else "fault"
         log.exception("%s %s", call.request_id, what)
         reply, outcome = fault(call.request_id), journal.FAILED
     if not reply.recorded:

@@ -103,7 +103,11 @@ class ExternalIdTaken(Refused):
         self.lead_id = lead_id
 
 
-class FieldFault(Exception):
+class PluginFault(Exception):
+    """A plugin did what it may not: a fault of the plugin's, never of a caller."""
+
+
+class FieldFault(PluginFault):
     """A field's own code raised what is no ValidationError; the text says which field."""
 
 

@@ -10,8 +10,8 @@ from marshmallow import fields
 from sqlalchemy import Boolean, Connection, Integer, String
 
 from gateway.contract import Caller, System
+from gateway.errors import PluginFault
 from gateway.formats import Note
-from gateway.hooks import PluginFault
 from gateway.models import FOLDED, LONG_TEXT, Lead
 from gateway.models.base import UtcDateTime
 from gateway.normal import fold_label, has_lone_surrogate
@@ -27,6 +27,7 @@ _TYPES = {
 _FINDS = ("lead_id", "external_id")
 _LABEL_LENGTH = 100
 _ABSENT: Any = object()
+_FROZEN = frozenset({str, int, float, bool, datetime, type(None)})
 
 
 class _Unfit(Exception):
@@ -48,8 +49,8 @@ def ask_plugins(
     """
     for listener in system.hooks.before_store:
         # Copies, whole: what a plugin does to a list must not be there when the post runs again.
-        given = deepcopy(dict(changes))
-        stored = None if lead is None else MappingProxyType(deepcopy(dict(lead)))
+        given = _copy(changes)
+        stored = None if lead is None else MappingProxyType(_copy(lead))
         answer = listener.ask(changes=given, lead=stored, caller=caller)
         if answer is not None:
             raise listener.fault(
@@ -71,6 +72,13 @@ def ask_plugins(
                 left[name] = new
         changes = left
     return changes
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    # Most values cannot be changed in place, and to copy each took the longest of all this.
+    return {
+        name: value if type(value) in _FROZEN else deepcopy(value) for name, value in values.items()
+    }
 
 
 def check_defaults(caller: Caller, system: System) -> None:
