@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from cli_runner import shown
+from cli_runner import shown, with_commands
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields
@@ -316,7 +316,7 @@ def test_sensitive_values_are_masked_wherever_a_lead_is_shown(
 def test_sensitive_values_are_in_no_note_no_problem_and_no_explanation(
     make_gateway: Callable[..., Gateway],
 ) -> None:
-    gateway = make_gateway(HOUSE)
+    gateway = with_commands(make_gateway(HOUSE))
     lead_id = gateway.send(mode="insert", insured_no="123-45-678X").lead_id
     gateway.send(mode="update", lead_id=str(lead_id), insured_no="123-45-678X")
     body = f"command=lead_set&mode=update&lead_id={lead_id}&insured_no=123-45-6789"
