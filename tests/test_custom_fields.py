@@ -1,11 +1,13 @@
 """What custom fields ask of a whole form; who pays for it, and what nobody gets to read."""
 
+import enum
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from cli_runner import shown
+from cli_runner import shown, with_commands
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields
@@ -19,6 +21,7 @@ from gateway.schema import LeadSchema, build, parse
 from gateway.schema.messages import HIDDEN, one_message
 from gateway.store.history import read_history
 from gateway.testing import Gateway, check_plugin
+from tests.plugins import house
 
 SETTINGS = settings()
 HOUSE = "tests.plugins.house"
@@ -316,7 +319,7 @@ def test_sensitive_values_are_masked_wherever_a_lead_is_shown(
 def test_sensitive_values_are_in_no_note_no_problem_and_no_explanation(
     make_gateway: Callable[..., Gateway],
 ) -> None:
-    gateway = make_gateway(HOUSE)
+    gateway = with_commands(make_gateway(HOUSE))
     lead_id = gateway.send(mode="insert", insured_no="123-45-678X").lead_id
     gateway.send(mode="update", lead_id=str(lead_id), insured_no="123-45-678X")
     body = f"command=lead_set&mode=update&lead_id={lead_id}&insured_no=123-45-6789"
@@ -340,3 +343,73 @@ def test_mask_of_a_short_value_tells_nothing(stored: Any) -> None:
 def test_plugins_of_the_tests_keep_to_the_rules() -> None:
     check_plugin(HOUSE)
     check_plugin("tests.plugins.strict_house")
+
+
+# --- any field at all -------------------------------------------------------------------------
+
+
+class Color(enum.Enum):
+    RED = "r"
+
+
+class Size(enum.IntEnum):
+    SMALL = 1
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "stored"),
+    [
+        (fields.Boolean(), "yes", True),
+        (fields.Decimal(), "1.50", "1.50"),
+        (fields.Float(), "1.5", 1.5),
+        (fields.UUID(), "0" * 32, "00000000-0000-0000-0000-000000000000"),
+        (fields.Url(), "https://example.com/a", "https://example.com/a"),
+        (fields.Email(), "a@example.com", "a@example.com"),
+        (fields.IP(), "192.0.2.1", "192.0.2.1"),
+        (fields.Time(), "10:30", "10:30:00"),
+        (fields.TimeDelta(), "90", 90.0),
+        (fields.AwareDateTime(), "2026-01-31T10:00:00+02:00", "2026-01-31T10:00:00+02:00"),
+        (fields.NaiveDateTime(), "2026-01-31T10:00:00", "2026-01-31T10:00:00"),
+        (fields.Enum(Color), "RED", "RED"),
+        (fields.Enum(Size, by_value=fields.Integer), "1", 1),
+        (fields.List(fields.Enum(Color)), ("RED", "RED"), ["RED", "RED"]),
+        (fields.Raw(), "x", "x"),
+        (fields.Constant("always"), "x", "always"),
+        (fields.Dict(pre_load=json.loads), '{"a": [1]}', {"a": [1]}),
+    ],
+)
+def test_any_marshmallow_field_is_read_and_stored(
+    field: fields.Field, sent: FormValue, stored: Any
+) -> None:
+    made = schema(CustomField("any", field))
+    parsed = read(made, any=sent)
+    assert messages(parsed) == []
+    dumped = made.dump_custom(parsed.changes)
+    assert dumped == {"any": stored}
+    assert json.loads(json.dumps(dumped)) == dumped
+
+
+HOUSE_SCHEMA = build(house.gateway_custom_fields(SETTINGS), (), SETTINGS)
+NAMES = sorted(HOUSE_SCHEMA.custom | {"home_type", "mobile_phone", "labels"})
+PLAUSIBLE = st.sampled_from(
+    [HOUSE_SCHEMA.fields[name].example for name in HOUSE_SCHEMA.custom] + ["flat", "$1,5", "we,mo"]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), PLAUSIBLE | st.text()),
+    st.sampled_from(["insert", "update"]),
+)
+def test_what_is_stored_of_any_form_can_be_sent_again(form: dict[str, str], mode: str) -> None:
+    parsed = parse({"mode": mode, **form}, HOUSE_SCHEMA)
+    stored = HOUSE_SCHEMA.dump_custom({**parsed.defaults, **parsed.changes})
+    sent = {
+        name: tuple(value) if isinstance(value, list) else str(value)
+        for name, value in stored.items()
+        if value is not None
+    }
+    again = parse({"mode": "update", **sent}, HOUSE_SCHEMA)
+    assert messages(again) == []
+    assert HOUSE_SCHEMA.dump_custom(again.changes) == {
+        name: value for name, value in stored.items() if value is not None
+    }
