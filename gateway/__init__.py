@@ -15,12 +15,13 @@ from gateway.contract import (
     Reply,
     System,
 )
-from gateway.errors import Refused
+from gateway.errors import BadPlugin, Refused
 from gateway.formats import Choice, Choices, DateOnly, Digits, Money, Text, WholeNumber, YesNo
 from gateway.hookspecs import hookimpl
 
 __all__ = [
     "Alias",
+    "BadPlugin",
     "Call",
     "Caller",
     "Choice",

@@ -192,8 +192,10 @@ class CustomField:
     The documented fields are made of the same. ``aliases`` are other wire names for the field;
     ``sensitive`` values are masked wherever they are shown.
 
-    ``required_if(values)`` says of the typed values of an insert whether this one must be there;
-    ``check(values)`` raises ValidationError where the value does not go with the others.
+    ``required_if(values)`` says of the typed values of an insert whether this one must be there, as
+    ``required=True`` of the Marshmallow field says of every insert; ``load_default`` is stored with
+    a new lead. ``check(values)`` raises ValidationError where the value does not go with the
+    others; ``values`` are what was sent, by field name, and cannot be changed.
     """
 
     name: str
@@ -224,6 +226,7 @@ class MatchRule:
     ``lead`` is a mapping of wire names to values, custom ones included; no key where a part is
     missing. ``confirm(new, old)`` may reject a candidate whose keys are equal. Whoever changes what
     a rule gives raises its ``version``: ``flask match status`` then shows the keys made before.
+    ``exact`` says that its keys heed case and spaces; the conformance check else forbids it.
     """
 
     name: str
@@ -232,6 +235,7 @@ class MatchRule:
     confirm: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] | None = None
     help: str = ""
     version: int = 1
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

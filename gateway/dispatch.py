@@ -4,9 +4,11 @@ import logging
 import time
 
 from gateway import auth, hooks, journal, respond
+from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Answer, Call, Caller, Command, Reply, System
 from gateway.database import in_transaction
-from gateway.errors import Problem, Refused, UnknownCommand
+from gateway.errors import PluginFault, Problem, Refused, UnknownCommand
+from gateway.schema import unknown_names
 from gateway.store.asking import check_defaults
 
 log = logging.getLogger("gateway.post")
@@ -30,7 +32,7 @@ def dispatch(call: Call, system: System) -> Answer:
         reply, outcome = refuse(refusal), journal.REFUSED
     except Exception as error:
         # Which plugin and which hook stands in the line itself, where it can be searched for.
-        what = error if isinstance(error, hooks.PluginFault) else "fault"
+        what = error if isinstance(error, PluginFault) else "fault"
         log.exception("%s %s", call.request_id, what)
         reply, outcome = fault(call.request_id), journal.FAILED
     if not reply.recorded:
@@ -101,11 +103,17 @@ def _record(
                 caller=caller,
                 lead_id=reply.lead_id,
                 problems=reply.problems,
+                unknown=_unknown(call, system) if caller else (),
                 decision=reply.decision,
             ),
         )
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
+
+
+def _unknown(call: Call, system: System) -> tuple[str, ...]:
+    """Return the names that no field claims; another command than lead_set has names of its own."""
+    return unknown_names(call.form, system.schema) if call.command == LEAD_SET.name else ()
 
 
 def _word(text: str) -> str:

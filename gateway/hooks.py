@@ -13,7 +13,7 @@ from typing import Any
 
 from config import Settings
 from gateway.contract import Answer, Call, Caller, Command, LeadEvent, Reply
-from gateway.errors import Problem, Refused
+from gateway.errors import PluginFault, Problem, Refused
 from gateway.normal import storable
 
 log = logging.getLogger("gateway.plugins")
@@ -27,10 +27,6 @@ NAME_LENGTH = 191
 _FORMATS = ("", "pairs", "json", "xml")
 _POLICIES = ("", "keep", "refuse")
 _LONGEST_TYPE = 255
-
-
-class PluginFault(Exception):
-    """A plugin did what it may not; a fault of the plugin's, never of a caller."""
 
 
 @dataclass(frozen=True, slots=True)

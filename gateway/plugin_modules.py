@@ -1,15 +1,25 @@
-"""Imports the modules of plugins and registers their hooks; what is wrong with one is BadPlugin."""
+"""Imports the modules of plugins, registers their hooks, and asks what they add at start."""
 
 import importlib
 import inspect
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pluggy
 
+from config import Settings
 from gateway import hookspecs
-from gateway.hooks import Listener
+from gateway.errors import BadPlugin
+from gateway.hooks import Listener, warn_if_slow
+from gateway.matching import rules
+
+log = logging.getLogger("gateway.plugins")
+
+OURS = "gateway.matching.rules"
+"""The plugin that every system has."""
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("gateway_"))
 """The names of all hooks."""
@@ -17,12 +27,25 @@ HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("gateway_"))
 _MARK = f"{hookspecs.PROJECT}_impl"
 
 
-class BadPlugin(Exception):
-    """A plugin cannot be used; the text says which, why, and what to do."""
+def load_modules(settings: Settings) -> pluggy.PluginManager:
+    """Return a manager of our rules and the listed plugins. Raises BadPlugin."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(rules, OURS)
+    for name in settings.GATEWAY_PLUGINS:
+        _register(manager, name)
+    if settings.GATEWAY_TRACE_HOOKS:
+        manager.add_hookcall_monitoring(_trace, lambda *_: None)
+    return manager
 
 
-def register(manager: pluggy.PluginManager, name: str) -> None:
-    """Import the plugin and register its hooks. Raises BadPlugin."""
+def _trace(hook_name: str, implementations: Sequence[Any], arguments: Mapping[str, Any]) -> None:
+    """Log which plugins a hook asks; never the arguments, which may hold a person's data."""
+    names = ",".join(each.plugin_name for each in implementations)
+    log.info("hook=%s plugins=%s", hook_name, names or "-")
+
+
+def _register(manager: pluggy.PluginManager, name: str) -> None:
     if manager.has_plugin(name):
         raise BadPlugin(f"plugin {name}: listed twice in GATEWAY_PLUGINS; name it once")
     try:
@@ -66,7 +89,51 @@ def implementers(manager: pluggy.PluginManager, hook_name: str) -> set[str]:
     return {each.plugin_name for each in getattr(manager.hook, hook_name).get_hookimpls()}
 
 
-def listener(manager: pluggy.PluginManager, plugin: str, hook_name: str) -> Listener:
+def listeners(
+    manager: pluggy.PluginManager, settings: Settings, hook_name: str
+) -> tuple[Listener, ...]:
+    """Return who listens to a hook, in the order of the list."""
+    implementing = implementers(manager, hook_name)
+    return tuple(
+        _listener(manager, plugin, hook_name)
+        for plugin in settings.GATEWAY_PLUGINS
+        if plugin in implementing
+    )
+
+
+def answers(
+    manager: pluggy.PluginManager,
+    plugin: str,
+    hook_name: str,
+    kind: Any,
+    settings: Settings,
+) -> list[Any]:
+    """Return what one plugin answers to a hook of the start, every entry of the right kind."""
+    started = time.perf_counter()
+    try:
+        answer = _listener(manager, plugin, hook_name).function(settings=settings)
+    except BadPlugin as error:
+        raise BadPlugin(f"plugin {plugin}: {error}") from error
+    except Exception as error:
+        raise BadPlugin(
+            f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
+        ) from error
+    warn_if_slow(started, plugin, hook_name)
+    if answer is None:
+        return []
+    known = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
+    if not isinstance(answer, list | tuple):
+        raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {known}")
+    for entry in answer:
+        if not isinstance(entry, kind):
+            raise BadPlugin(
+                f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
+                f"every entry must be a {known}"
+            )
+    return list(answer)
+
+
+def _listener(manager: pluggy.PluginManager, plugin: str, hook_name: str) -> Listener:
     """Return what asks one plugin one hook; the answer is the plugin's own, ``None`` for none.
 
     One plugin at a time: pluggy itself would ask the last of the list first.

@@ -4,38 +4,33 @@ No module-level plugin manager: two systems can live in one process. Whatever is
 start, in one message that says which plugin, what, and how to mend it.
 """
 
-import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
 
 import pluggy
 from marshmallow import fields
 from sqlalchemy import Engine
 
 from config import Settings
-from gateway import hookspecs
 from gateway.auth import Logins, Passwords
-from gateway.contract import RESERVED, Alias, Command, CustomField, MatchRule, System
+from gateway.contract import Alias, Command, CustomField, MatchRule, System
+from gateway.errors import BadPlugin
 from gateway.files import open_files
 from gateway.hooks import Hooks, guarded
-from gateway.matching import rules
-from gateway.models import Lead
-from gateway.plugin_modules import HOOKS, BadPlugin, implementers, listener, register
-from gateway.schema import DOCUMENTED, build, may_have_alias
+from gateway.plugin_modules import (
+    HOOKS,
+    OURS,
+    answers,
+    implementers,
+    listeners,
+    load_modules,
+)
+from gateway.schema import build, may_have_alias, why_no_name
 from gateway.store.group import Group
 
 __all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
 
-log = logging.getLogger("gateway.plugins")
-
-_COLUMNS = frozenset(Lead.__table__.c.keys())
-
-OURS = "gateway.matching.rules"
-"""The plugin that every system has."""
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -43,7 +38,7 @@ _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class Additions:
     """What one plugin adds, and the hooks that it implements."""
 
-    fields: Sequence[CustomField]
+    fields: Sequence[CustomField | Alias]
     match_rules: Sequence[MatchRule]
     commands: Sequence[Command]
     hooks: Sequence[str]
@@ -54,7 +49,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
 
     Raises BadPlugin.
     """
-    manager = _manager(settings)
+    manager = load_modules(settings)
     owners: dict[str, str] = {}
     ours = _match_rules(manager, settings, [OURS], owners)
     custom = _custom_fields(manager, settings, owners)
@@ -77,50 +72,25 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
 
 def additions(settings: Settings) -> dict[str, Additions]:
     """Return what each listed plugin adds, in the order of the list."""
-    manager = _manager(settings)
+    manager = load_modules(settings)
     return {
         plugin: Additions(
-            fields=_answers(
-                manager, plugin, "gateway_custom_fields", CustomField | Alias, settings
-            ),
-            match_rules=_answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
-            commands=_answers(manager, plugin, "gateway_commands", Command, settings),
+            fields=answers(manager, plugin, "gateway_custom_fields", CustomField | Alias, settings),
+            match_rules=answers(manager, plugin, "gateway_match_rules", MatchRule, settings),
+            commands=answers(manager, plugin, "gateway_commands", Command, settings),
             hooks=[name for name in HOOKS if plugin in implementers(manager, name)],
         )
         for plugin in settings.GATEWAY_PLUGINS
     }
 
 
-def _manager(settings: Settings) -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(rules, OURS)
-    for name in settings.GATEWAY_PLUGINS:
-        register(manager, name)
-    if settings.GATEWAY_TRACE_HOOKS:
-        manager.add_hookcall_monitoring(_trace, lambda *_: None)
-    return manager
-
-
-def _trace(hook_name: str, implementations: Sequence[Any], arguments: Mapping[str, Any]) -> None:
-    """Log which plugins a hook asks; never the arguments, which may hold a person's data."""
-    names = ",".join(each.plugin_name for each in implementations)
-    log.info("hook=%s plugins=%s", hook_name, names or "-")
-
-
 def _hooks(manager: pluggy.PluginManager, settings: Settings) -> Hooks:
     """Return who listens to the hooks that are asked at each post."""
-    moments = ("authenticate", "before_store", "after_commit", "render")
-    heard = {moment: implementers(manager, f"gateway_{moment}") for moment in moments}
     return Hooks(
-        **{
-            moment: tuple(
-                listener(manager, plugin, f"gateway_{moment}")
-                for plugin in settings.GATEWAY_PLUGINS
-                if plugin in heard[moment]
-            )
-            for moment in moments
-        }
+        authenticate=listeners(manager, settings, "gateway_authenticate"),
+        before_store=listeners(manager, settings, "gateway_before_store"),
+        after_commit=listeners(manager, settings, "gateway_after_commit"),
+        render=listeners(manager, settings, "gateway_render"),
     )
 
 
@@ -130,7 +100,7 @@ def _custom_fields(
     """Return the fields of all plugins; their names go into ``owners``, as do those of rules."""
     collected: list[CustomField | Alias] = []
     for plugin in settings.GATEWAY_PLUGINS:
-        for field in _answers(
+        for field in answers(
             manager, plugin, "gateway_custom_fields", CustomField | Alias, settings
         ):
             collected.append(field)
@@ -159,7 +129,7 @@ def _match_rules(
 ) -> dict[str, MatchRule]:
     collected: dict[str, MatchRule] = {}
     for plugin in plugins:
-        for rule in _answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
+        for rule in answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
             if plugin != OURS:
                 _check_name(plugin, rule.name, owners)
             if not callable(rule.keys):
@@ -175,7 +145,7 @@ def _commands(
     collected = {command.name: command for command in ours}
     owners = dict.fromkeys(collected, "gateway.commands")
     for plugin in settings.GATEWAY_PLUGINS:
-        for command in _answers(manager, plugin, "gateway_commands", Command, settings):
+        for command in answers(manager, plugin, "gateway_commands", Command, settings):
             name = command.name
             if not isinstance(name, str) or not _COMMAND.fullmatch(name):
                 raise BadPlugin(
@@ -206,37 +176,6 @@ def _check_default_match(settings: Settings, match_rules: Mapping[str, MatchRule
         )
 
 
-def _answers(
-    manager: pluggy.PluginManager,
-    plugin: str,
-    hook_name: str,
-    kind: Any,
-    settings: Settings,
-) -> list[Any]:
-    """Return what one plugin answers to one hook, every entry of the right kind."""
-    hook = listener(manager, plugin, hook_name).function
-    found: list[Any] = []
-    known = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
-    try:
-        answer = hook(settings=settings)
-    except Exception as error:
-        raise BadPlugin(
-            f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
-        ) from error
-    if answer is None:
-        return found
-    if not isinstance(answer, list | tuple):
-        raise BadPlugin(f"plugin {plugin}: {hook_name} must return a list of {known}")
-    for entry in answer:
-        if not isinstance(entry, kind):
-            raise BadPlugin(
-                f"plugin {plugin}: {hook_name} returned {type(entry).__name__}; "
-                f"every entry must be a {known}"
-            )
-        found.append(entry)
-    return found
-
-
 def _check_field(plugin: str, field: CustomField) -> None:
     if not isinstance(field.aliases, list | tuple):
         raise BadPlugin(
@@ -264,20 +203,8 @@ def _check_alias(plugin: str, alias: Alias) -> None:
 
 
 def _check_name(plugin: str, name: str, owners: dict[str, str]) -> None:
-    # A custom value called like a column would be hidden from rules by the column's own.
-    reserved = RESERVED | _COLUMNS - DOCUMENTED
-    if isinstance(name, str) and (name in reserved or name.startswith("ai_")):
-        raise BadPlugin(f"plugin {plugin}: the name {name!r} is reserved; choose another")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise BadPlugin(
-            f"plugin {plugin}: {name!r} is no name for a field or rule; "
-            "use up to 64 letters, digits and _, beginning with a letter"
-        )
-    if name in DOCUMENTED:
-        raise BadPlugin(
-            f"plugin {plugin}: {name!r} is a documented field and cannot be replaced; "
-            "choose another name"
-        )
+    if reason := why_no_name(name):
+        raise BadPlugin(f"plugin {plugin}: {reason}")
     if name in owners:
         raise BadPlugin(
             f"plugin {plugin}: the name {name!r} is already taken by plugin {owners[name]}; "

@@ -282,7 +282,11 @@ def test_before_store_gets_typed_changes_the_stored_lead_and_the_caller(start: S
 
 
 def test_before_store_may_change_everything_that_a_lead_holds(start: Start) -> None:
-    setup = {"custom_statuses": ["Sold"], "users": ["ann"], "pools": ["Main"]}
+    setup = {
+        "custom_statuses": [{"label": "Sold", "id": 1}],
+        "users": [{"label": "ann", "id": 1}],
+        "pools": [{"label": "Main", "id": 1}],
+    }
     when = datetime.fromisoformat("2030-01-02T03:04:05+02:00")
 
     def before_store(changes: Any) -> None:
@@ -368,14 +372,15 @@ UNFIT = [
     ("tags", [5], "must be text"),
     ("tag_append", [" "], "empty text"),
     ("vin", 5, "must be text"),
-    ("vin", "\0", "holds NUL"),
-    ("vin", "x" * 1_000_001, "longer than 1000000"),
+    ("vin", "\0", "cannot be stored"),
+    ("vin", "x" * 1_000_001, "cannot be stored"),
     ("year", "last", "cannot be stored"),
     ("year", 2**63, "whole number"),
     ("day", "today", "cannot be stored"),
-    ("anything", {"a": ["\ud800"]}, "half a character"),
-    ("anything", {"a\0": 1}, "holds NUL"),
+    ("anything", {"a": ["\ud800"]}, "cannot be stored"),
+    ("anything", {"a\0": 1}, "cannot be stored"),
     ("anything", [2**64], "whole number"),
+    ("anything", object(), "cannot be stored"),
 ]
 
 
@@ -727,6 +732,15 @@ def test_hook_that_takes_long_is_named_in_the_log(
     }
 
 
+def test_hook_of_the_start_that_takes_long_is_named_in_the_log(
+    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.02)
+    start({"custom_fields": lambda settings: time.sleep(0.03)})
+    (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert line.startswith("plugin=plug_1 gateway_custom_fields took ")
+
+
 def test_quick_hook_is_not_named(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     gateway = start({"before_store": lambda changes: None})
     gateway.send(**JOHN)
@@ -753,3 +767,14 @@ def test_trace_names_every_hook_that_is_asked_and_no_value(
         f"hook=gateway_{name} plugins=plug_1"
         for name in ("authenticate", "before_store", "after_commit", "render")
     ]
+
+
+def test_after_commit_of_the_handbook_logs_new_leads_only(
+    make_gateway: Callable[..., Gateway], caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = make_gateway("tests.plugins.announce")
+    with caplog.at_level(logging.INFO, "announce"):
+        reference = gateway.send(**JOHN).headers["X-Request-Id"]
+        gateway.send(mode="update", lead_id=1001, city="Rome")
+    lines = [each.getMessage() for each in caplog.records if each.name == "announce"]
+    assert lines == [f"lead 1001 came in by post {reference}"]

@@ -398,3 +398,19 @@ def test_rekey_that_is_killed_goes_on(gateway: Gateway) -> None:
     result = run(gateway, "match", "rekey")
     assert result.stderr.startswith("Going on after lead ")
     assert count(gateway, MatchKey) == 2 * 2999
+
+
+def test_explain_asks_plugins_and_names_one_that_fails(
+    make_gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = with_commands(make_gateway("tests.plugins.territory"))
+    body = "mode=insert&full_name=Ann+Lee&state=or"
+    fields = {each["field"]: each["new"] for each in explain(gateway, body)["fields"]}
+    assert (fields["state"], fields["priority"]) == ("OR", "Warm")
+    said = refused(gateway, "match", "explain", stdin=f"{body}&country=Atlantis".encode())
+    assert "The post would be refused. country: not one that we serve" in said
+    # The same plugin with a mistake in it: it calls what is no class.
+    monkeypatch.setattr("tests.plugins.territory.Refused", None)
+    said = refused(gateway, "match", "explain", stdin=f"{body}&country=Atlantis".encode())
+    assert "plugin tests.plugins.territory: gateway_before_store raised TypeError" in said
+    assert gateway.count() == 0

@@ -16,8 +16,7 @@ from gateway import auth
 from gateway.cli.common import Noun, as_json, show_json, show_table, system
 from gateway.commands.lead_set import LEAD_SET, understand
 from gateway.contract import Call, Caller, System
-from gateway.errors import Refused, UnknownCommand
-from gateway.hooks import PluginFault
+from gateway.errors import PluginFault, Refused, UnknownCommand
 from gateway.matching import BadRule
 from gateway.store import rekeying
 from gateway.store.deciding import Post

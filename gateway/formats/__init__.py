@@ -17,6 +17,7 @@ from gateway.formats.dates import BirthDate, DateOnly, LocalDateTime
 from gateway.formats.messages import HALF_CHARACTER, Message, broken, check_length
 from gateway.formats.notes import Note, Notes
 from gateway.formats.numbers import BIGGEST, Degrees, Flag, GmtOffset, IdOrLabel, WholeNumber, YesNo
+from gateway.formats.patterns import Pattern
 from gateway.formats.texts import (
     EmailAddress,
     FileContents,
@@ -54,6 +55,7 @@ __all__ = [
     "Money",
     "Note",
     "Notes",
+    "Pattern",
     "Tags",
     "Text",
     "WholeNumber",

@@ -17,8 +17,10 @@ class _Offered:
 
     def __init__(self, choices: Iterable[str], labels: Mapping[str, str]) -> None:
         self.choices = tuple(choices)
-        if not self.choices or not all(isinstance(each, str) and each for each in self.choices):
+        if not self.choices or not all(isinstance(x, str) and _folded(x) for x in self.choices):
             raise ValueError("the choices must be texts, and at least one")
+        if len(set(self.choices)) < len(self.choices):
+            raise ValueError("a choice is listed twice")
         if unknown := labels.keys() - set(self.choices):
             raise ValueError(f"labels for {', '.join(sorted(unknown))}, which is no choice")
         self._found: dict[str, str] = {}

@@ -7,7 +7,8 @@ from hashlib import blake2b
 from typing import Any
 
 from gateway.contract import MatchRule
-from gateway.hooks import PluginFault, warn_if_slow
+from gateway.errors import PluginFault
+from gateway.hooks import warn_if_slow
 
 log = logging.getLogger("gateway.matching")
 

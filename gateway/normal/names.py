@@ -62,6 +62,14 @@ def name_key(first: str, last: str) -> str | None:
     return name.first + name.last
 
 
+def name_part_key(part: str) -> str | None:
+    """Return what two spellings of a first or of a last name alone share; None without a letter.
+
+    As ``name_key``, for one part: a rule must join it with something else, it tells nobody apart.
+    """
+    return _read(part, "").first or None
+
+
 def generation(first: str, last: str) -> str:
     """Return the generation that the name ends in: Sr, Jr, III, IV, or "" where it tells none.
 

@@ -35,15 +35,21 @@ class Across:
 def across(custom: Iterable[CustomField], bound: Mapping[str, fields.Field]) -> Across:
     """Return what ``custom`` ask; ``bound`` are their fields as they read a post."""
     rows = list(custom)
+    defaults = {
+        row.name: default
+        for row in rows
+        if (default := bound[row.name].load_default) is not missing
+    }
     return Across(
         required=frozenset(row.name for row in rows if bound[row.name].required),
-        required_if=tuple((row.name, row.required_if) for row in rows if row.required_if),
-        checks={row.name: row.check for row in rows if row.check},
-        defaults={
-            row.name: default
+        # A field with a default is never missing.
+        required_if=tuple(
+            (row.name, row.required_if)
             for row in rows
-            if (default := bound[row.name].load_default) is not missing
-        },
+            if row.required_if and row.name not in defaults
+        ),
+        checks={row.name: row.check for row in rows if row.check},
+        defaults=defaults,
         sensitive=frozenset(row.name for row in rows if row.sensitive) | {"govt_id"},
         examples={row.name: row.example for row in rows},
     )

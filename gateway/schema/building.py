@@ -13,7 +13,7 @@ from gateway.contract import RESERVED, Alias, CustomField
 from gateway.formats import Flag
 from gateway.schema.across import Across, across
 from gateway.schema.documented import documented, siblings
-from gateway.schema.messages import blamed
+from gateway.schema.messages import fault
 from gateway.schema.plain import plain
 from gateway.schema.reading import Reader, reader
 
@@ -62,13 +62,22 @@ class LeadSchema:
     across: Across = field(repr=False)
 
     def dump_custom(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the custom fields among ``changes`` as values that JSON can hold."""
-        return {name: self._dumped(name, changes) for name in changes if name in self.custom}
+        """Return the custom fields among ``changes`` as values that JSON can hold.
 
-    def _dumped(self, name: str, changes: Mapping[str, Any]) -> Any:
-        reader = self.readers[name]
-        with blamed(name, "storing its value", secret=reader.sensitive):
-            return plain(reader.field.serialize(name, changes))
+        Raises FieldFault where there is no such value.
+        """
+        dumped = {}
+        for name in changes:
+            if name not in self.custom:
+                continue
+            reader = self.readers[name]
+            try:
+                dumped[name] = plain(reader.field.serialize(name, changes))
+            except Exception as error:
+                raise fault(name, "storing its value", error, secret=reader.sensitive) from (
+                    None if reader.sensitive else error
+                )
+        return dumped
 
 
 def build(

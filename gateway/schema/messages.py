@@ -1,8 +1,7 @@
 """What a caller is told of a bad value, and what the log is told of a bad field."""
 
-import json
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,15 +31,24 @@ def one_message(messages: Any, secrets: Iterable[object] = ()) -> Message:
     if ours:
         return ours
     text = "; ".join(found) or "not accepted"
-    if any(_quotes(text, secret) for secret in secrets):
+    if any(_quotes(text, each) for secret in secrets for each in _texts(secret)):
         return HIDDEN
     return Message(text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ...")
 
 
-def _quotes(message: str, secret: object) -> bool:
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = value.values()
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        yield str(value)
+    else:
+        for each in value:
+            yield from _texts(each)
+
+
+def _quotes(message: str, secret: str) -> bool:
     """Return whether ``message`` has a part of ``secret`` in it, however that is punctuated."""
-    text = secret if isinstance(secret, str) else json.dumps(secret, default=str)
-    whole, sought = _letters(message), _letters(text)[: 2 * LONGEST]
+    whole, sought = _letters(message), _letters(secret)[: 2 * LONGEST]
     if len(sought) <= _QUOTED:
         return bool(sought) and sought in whole
     return any(sought[at : at + _QUOTED] in whole for at in range(len(sought) - _QUOTED + 1))

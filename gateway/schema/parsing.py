@@ -40,13 +40,9 @@ def parse(
     clearing = mode == "update" and not ignore_empty
     changes: dict[str, Any] = {}
     flags: set[str] = set()
-    unknown: set[str] = set()
     for name, sent in form.items():
         reader = schema.readers.get(name)
-        if reader is None:
-            unknown.add(storable(name[:UNKNOWN_LENGTH]))
-            continue
-        if name == "mode":
+        if reader is None or name == "mode":
             continue
         try:
             value = reader.read(sent, leading_plus=name in leading_plus)
@@ -74,9 +70,15 @@ def parse(
         flags=frozenset(flags),
         uploads=stored,
         rejected=tuple(rejected),
-        unknown=tuple(sorted(unknown)[:MOST_UNKNOWN]),
+        unknown=unknown_names(form, schema),
         defaults=defaults,
     )
+
+
+def unknown_names(form: Mapping[str, FormValue], schema: LeadSchema) -> tuple[str, ...]:
+    """Return the names in ``form`` that no field claims, sorted, as they can be stored."""
+    unknown = {storable(name[:UNKNOWN_LENGTH]) for name in form if name not in schema.readers}
+    return tuple(sorted(unknown)[:MOST_UNKNOWN])
 
 
 def _mode(form: Mapping[str, FormValue], schema: LeadSchema, rejected: list[Rejected]) -> str:
