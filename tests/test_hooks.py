@@ -693,10 +693,10 @@ def test_render_that_fails_is_logged_and_the_answer_is_ours(
 def test_hook_that_takes_long_is_named_in_the_log(
     start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.02)
+    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.3)
 
     def slow(*_: Any, **__: Any) -> None:
-        time.sleep(0.03)
+        time.sleep(0.35)
 
     def keys(lead: Any) -> list[str]:
         slow()
@@ -735,8 +735,8 @@ def test_hook_that_takes_long_is_named_in_the_log(
 def test_hook_of_the_start_that_takes_long_is_named_in_the_log(
     start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.02)
-    start({"custom_fields": lambda settings: time.sleep(0.03)})
+    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.3)
+    start({"custom_fields": lambda settings: time.sleep(0.35)})
     (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
     assert line.startswith("plugin=plug_1 gateway_custom_fields took ")
 

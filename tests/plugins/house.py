@@ -91,7 +91,7 @@ def meter_key(lead):
 
 def campaign_key(lead):
     if lead.get("campaign") and lead.get("last_name"):
-        yield f"{lead['campaign']}|{lead['last_name']}"
+        yield f"{lead['campaign']}|{lead['last_name']}".casefold()
 
 
 @hookimpl

@@ -1,3 +1,5 @@
+"""Fields that go with each other: the sample of plugins/README.md."""
+
 from marshmallow import ValidationError, fields
 
 from gateway import Alias, CustomField, DateOnly, YesNo, hookimpl
