@@ -27,6 +27,9 @@ MOST_RANGES = 250
 """Keys of one look-up; SQLite joins at most 500 selects in a statement."""
 
 Lead = Mapping[str, Any]
+ReadLeads = Callable[[Sequence[int]], Mapping[int, Lead]]
+"""Gives the values of stored leads by id; a lead that is gone is not among them."""
+
 _key = MatchKey.__table__
 
 
@@ -51,7 +54,7 @@ def find_match(
     new: Lead,
     rules: Sequence[MatchRule],
     *,
-    read: Callable[[Sequence[int]], Mapping[int, Lead]],
+    read: ReadLeads,
 ) -> Match:
     """Return the lead with the lowest id that one of ``rules`` takes for ``new``.
 
@@ -132,7 +135,7 @@ def _confirmed(
     candidates: Sequence[tuple[int, list[bytes]]],
     digests: Mapping[bytes, str],
     rules: Mapping[str, MatchRule],
-    read: Callable[[Sequence[int]], Mapping[int, Lead]],
+    read: ReadLeads,
 ) -> list[tuple[int, str]]:
     """Return the candidates that a rule takes, each with the first such rule."""
     doubtful = [
