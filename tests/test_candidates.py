@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert, select, update
 
+from gateway.models import Lead, MatchKey
 from gateway.testing import Gateway
 
 JOHN = {"full_name": "John Doe", "address": "12 Main St", "zip": "97303"}
@@ -26,8 +27,12 @@ def counting(gateway: Gateway) -> Iterator[list[str]]:
     event.remove(gateway.system.engine, "before_cursor_execute", note)
 
 
+def reads(statements: list[str]) -> list[str]:
+    return [each for each in statements if each.startswith("SELECT") and "lead_id" in each]
+
+
 def reads_of_leads(statements: list[str]) -> list[str]:
-    return [each for each in statements if each.startswith("SELECT") and "FROM lead \n" in each]
+    return [each for each in reads(statements) if "FROM lead \n" in each]
 
 
 @pytest.mark.parametrize("dry_run", ["", "1"])
@@ -66,3 +71,50 @@ def test_lone_candidate_that_is_rejected_makes_way_for_a_new_lead(
     lead = gateway.lead(1001)
     assert lead is not None
     assert (lead["zip"], lead["tags"]) == ("02134", [])
+
+
+def crowd(gateway: Gateway, count: int) -> None:
+    """Make ``count`` leads of the one that is there, with its keys and below its id."""
+    with gateway.system.engine.begin() as connection:
+        lead = connection.execute(select(Lead.__table__)).mappings().first()
+        keys = connection.execute(select(MatchKey.__table__)).mappings().all()
+        assert lead is not None
+        ids = range(1, count)
+        connection.execute(insert(Lead), [{**lead, "lead_id": each} for each in ids])
+        connection.execute(
+            insert(MatchKey), [{**key, "lead_id": each} for key in keys for each in ids]
+        )
+
+
+def test_of_very_many_that_a_rule_rejects_the_oldest_and_the_newest_are_looked_at(
+    make_gateway: Callable[..., Gateway],
+) -> None:
+    """The second of two equal posts finds what the first has made; the cost does not grow."""
+    costs = []
+    for count in (1500, 4000):
+        gateway = make_gateway(GATEWAY_FIRST_LEAD_ID=10_000)
+        gateway.send(**{**JOHN, "zip": "02134"})
+        crowd(gateway, count)
+        with counting(gateway) as statements:
+            first = gateway.send(**POST)
+        assert first.status_message == "Lead Creation Successful"
+        assert gateway.journal()[-1]["decision"]["cut_off"] is True
+        with counting(gateway) as more:
+            second = gateway.send(**POST, city="Rome")
+        assert (second.status_message, second.lead_id) == ("Lead Update Successful", first.lead_id)
+        assert gateway.journal()[-1]["decision"]["cut_off"] is True
+        assert gateway.count() == count + 1
+        costs.append([len(reads(statements)), len(reads(more))])
+    assert costs[0] == costs[1]
+
+
+def test_a_thousand_that_a_rule_rejects_are_not_too_many(
+    make_gateway: Callable[..., Gateway],
+) -> None:
+    gateway = make_gateway(GATEWAY_FIRST_LEAD_ID=10_000)
+    gateway.send(**{**JOHN, "zip": "02134"})
+    crowd(gateway, 1000)
+    with gateway.system.engine.begin() as connection:
+        connection.execute(update(Lead).where(Lead.lead_id == 990).values(zip="97303"))
+    assert gateway.send(**POST).lead_id == 990
+    assert "cut_off" not in gateway.journal()[-1]["decision"]

@@ -220,6 +220,8 @@ def _explained(trace: dict[str, Any], warnings: list[str]) -> Iterator[tuple[str
         )
     for each in trace["candidates"]:
         yield "candidate", f"lead {each['lead_id']} {each['verdict']} ({', '.join(each['rules'])})"
+    if trace.get("cut_off"):
+        yield "candidates", "too many: only the oldest and the newest were looked at"
     for each in trace["fields"]:
         yield f"field {each['field']}", f"{_shown(each['old'])} → {_shown(each['new'])}"
     if "notes" in trace["changes"]:

@@ -72,7 +72,7 @@ class Decision:
             "present": list(match.present),
             "others": list(match.others),
             "changes": list(self.plan.changed),
-        }
+        } | ({"cut_off": True} if match.cut_off else {})
 
 
 def first_claims(post: Post) -> frozenset[bytes]:
