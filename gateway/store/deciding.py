@@ -15,7 +15,7 @@ from gateway.store import writing
 from gateway.store.keys import read_values, values_of
 from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
 from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
-from gateway.store.survivorship import keep_spelling
+from gateway.store.survivorship import keep_spelling, with_whole_address
 
 CREATE, UPDATE = "create", "update"
 """What a post does to the store."""
@@ -97,8 +97,10 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     found, stored = _found(post, connection, rules, lock=lock)
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
-    if stored is not None and found.match.lead_id is not None:
-        changes = keep_spelling(parsed.changes, stored.row, system.settings.GATEWAY_REGION)
+    if stored is not None and parsed.mode == "insert":
+        changes = with_whole_address(parsed.changes, stored.row)
+        if found.match.lead_id is not None:
+            changes = keep_spelling(changes, stored.row, system.settings.GATEWAY_REGION)
         parsed = replace(parsed, changes=changes)
     planned = plan(
         parsed,
