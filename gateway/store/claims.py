@@ -13,7 +13,11 @@ from sqlalchemy import Connection
 from gateway import database
 
 COMMON = bytes(16)
-"""The claim that a post takes in the end which has met other keys at every attempt."""
+"""A claim that posts take beside their own when they have met other keys at every attempt.
+
+It is the first in the order, so they queue for it before they hold anything. It holds off nobody
+else, and so never stands in for the claim of a key.
+"""
 
 MOST_AT_ONCE = 1000
 """Rows of one statement; the drivers take more, a log of slow statements does not."""
@@ -35,6 +39,10 @@ class Unclaimed(Exception):
     def __init__(self, digests: Iterable[bytes]) -> None:
         super().__init__()
         self.digests = frozenset(digests)
+
+
+class Contended(Exception):
+    """A post met keys that it had not claimed at every attempt; nothing of it is written."""
 
 
 def are_needed(connection: Connection) -> bool:
