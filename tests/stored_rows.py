@@ -1,9 +1,10 @@
-"""What tests of the store read: leads whole, rows, the history, and whether the keys are right."""
+"""What tests of the store share: leads made and read whole, rows, the history, right keys."""
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from gateway.database import reading
 from gateway.matching import keys_of
 from gateway.models import (
     Lead,
@@ -60,3 +61,14 @@ def everything(gateway: Gateway) -> list[list[dict[str, Any]]]:
         MatchKey,
     )  # fmt: skip
     return [rows(gateway, model) for model in models]
+
+
+def change(gateway: Gateway, *statements: Any) -> None:
+    with gateway.system.engine.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def count(gateway: Gateway, table: Any) -> int:
+    with reading(gateway.system.engine) as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
