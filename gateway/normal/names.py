@@ -21,8 +21,8 @@ _GENERATIONS = {
 """Generation suffixes by what they tell. In one family the second is the junior and the first the
 senior; ``V`` and ``I`` are left out, for they are initials as well."""
 
-_BARE_GENERATIONS = frozenset(_GENERATIONS) - {"junior", "senior"}
-"""What is no name even if it stands alone; people are called Junior."""
+_BARE_GENERATIONS = frozenset(_GENERATIONS) - {"junior", "senior", "ii", "iii", "iv"}
+"""What is no name even if it stands alone; people are called Junior, and Ii."""
 
 _DEGREES = frozenset(
     "esq esquire phd md dds dmd dvm edd psyd pharmd dphil jd llm mba cpa cfa cfp rn lpn bsn msn "

@@ -26,8 +26,11 @@ from gateway.store.telling import event_of
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
 
 ATTEMPTS = 5
-"""How often a post that meets keys it has not claimed begins again, before it waits for all such
-posts."""
+"""How often a post is tried that meets keys it has not claimed, before it takes turns with others
+of that kind."""
+
+LAST_ATTEMPTS = 10
+"""How often it is tried then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +93,25 @@ class _Prepared:
 
 
 def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
-    """Write the post, again with more claims where it turns out to touch keys it does not hold."""
+    """Write the post, again with more claims where it turns out to touch keys it does not hold.
+
+    Every attempt claims before it reads, and writes only if the keys that its decision rests on are
+    all claimed: so nobody has changed what it read, and nobody looks for what it changes. Other
+    keys than before it meets only where somebody else has written in between. Who meets such again
+    and again waits for the common claim too, so that posts of that kind at least do not do it to
+    each other. Raises claims.Contended where even that does not help.
+    """
     engine, held = post.system.engine, first_claims(post)
     # Where several can write at once, one post that waits for a row would hold up its whole batch.
     run = post.system.group.run if database.has_one_writer(engine) else alone
-    for _ in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + LAST_ATTEMPTS + 1):
         try:
             return run(engine, _job(post, prepared, held))
         except claims.Unclaimed as unclaimed:
             held |= unclaimed.digests
-    return alone(engine, _job(post, prepared, held | {claims.COMMON}))
+        if attempt == ATTEMPTS:
+            held |= {claims.COMMON}
+    raise claims.Contended(f"other posts changed the lead at each of {attempt} attempts")
 
 
 def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome]:
@@ -116,7 +128,7 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
         if whole is not post:
             decision = decide(whole, connection, lock=True)
         missing = decision.claims - held
-        if missing and claims.are_needed(connection) and claims.COMMON not in held:
+        if missing and claims.are_needed(connection):
             raise claims.Unclaimed(missing)
         return _write(connection, whole, decision, prepared)
 

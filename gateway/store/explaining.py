@@ -16,7 +16,7 @@ from gateway.store.reading import shown
 from gateway.store.references import NewPool
 
 CANDIDATES = 100
-"""Candidates that are told, lowest ids first."""
+"""Candidates that are told, lowest ids first; the one that wins in any case."""
 
 WINS, MATCHES, REJECTED = "wins", "matches", "rejected"
 """What becomes of a candidate; one is rejected whose keys are equal and whom no rule confirms."""
@@ -53,6 +53,9 @@ def _candidates(post: Post, decision: Decision, connection: Connection) -> list[
         if lead_id == match.lead_id:
             verdict = WINS
         told.append({"lead_id": lead_id, "rules": [rule.name for rule in by], "verdict": verdict})
+    if match.lead_id is not None and match.lead_id not in {each["lead_id"] for each in told}:
+        # Behind those that are told, of which then none matches.
+        told.append({"lead_id": match.lead_id, "rules": [match.rule], "verdict": WINS})
     return told
 
 
