@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from config import Settings
     from gateway.auth import Logins, Passwords
     from gateway.files import FileStore
+    from gateway.hooks import Hooks
     from gateway.schema import LeadSchema
     from gateway.sealing import Sealer
     from gateway.store.group import Group
@@ -172,7 +173,8 @@ class Parsed:
 
     ``changes`` is keyed by documented or custom name, aliases resolved; ``None`` clears the field.
     ``uploads`` have their final file names. ``flags`` are the flags that are on. ``unknown`` are
-    the sent names that no field claims.
+    the sent names that no field claims. ``defaults`` are values of fields that were not sent, for a
+    lead that the post makes.
     """
 
     mode: str
@@ -181,6 +183,7 @@ class Parsed:
     uploads: tuple[Upload, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unknown: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +193,10 @@ class CustomField:
     The documented fields are made of the same. ``aliases`` are other wire names for the field;
     ``sensitive`` values are masked wherever they are shown.
 
-    ``required_if(values)`` says of the typed values of an insert whether this one must be there;
-    ``check(values)`` raises ValidationError where the value does not go with the others.
+    ``required_if(values)`` says of the typed values of an insert whether this one must be there, as
+    ``required=True`` of the Marshmallow field says of every insert; ``load_default`` is stored with
+    a new lead. ``check(values)`` raises ValidationError where the value does not go with the
+    others; ``values`` are what was sent, by field name, and cannot be changed.
     """
 
     name: str
@@ -222,6 +227,7 @@ class MatchRule:
     ``lead`` is a mapping of wire names to values, custom ones included; no key where a part is
     missing. ``confirm(new, old)`` may reject a candidate whose keys are equal. Whoever changes what
     a rule gives raises its ``version``: ``flask match status`` then shows the keys made before.
+    ``exact`` says that its keys heed case and spaces; the conformance check else forbids it.
     """
 
     name: str
@@ -230,6 +236,7 @@ class MatchRule:
     confirm: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] | None = None
     help: str = ""
     version: int = 1
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +268,7 @@ class System:
     schema: LeadSchema
     match_rules: Mapping[str, MatchRule]
     commands: Mapping[str, Command]
-    hooks: Any
+    hooks: Hooks
     plugins: tuple[str, ...]
     engine: Engine
     files: FileStore

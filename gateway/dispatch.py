@@ -3,10 +3,13 @@
 import logging
 import time
 
-from gateway import auth, journal, respond
+from gateway import auth, hooks, journal, respond
+from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Answer, Call, Caller, Command, Reply, System
 from gateway.database import in_transaction
-from gateway.errors import Problem, Refused, UnknownCommand
+from gateway.errors import PluginFault, Problem, Refused, UnknownCommand
+from gateway.schema import unknown_names
+from gateway.store.asking import check_defaults
 
 log = logging.getLogger("gateway.post")
 
@@ -21,14 +24,16 @@ def dispatch(call: Call, system: System) -> Answer:
     try:
         if call.problem is not None:
             raise call.problem
-        caller = auth.identify(call.credentials, system)
+        caller = _caller(call, system)
         reply = _command(call, system).run(call, system, caller)
         if reply.decision is not None:
             outcome = journal.DRY_RUN
     except Refused as refusal:
         reply, outcome = refuse(refusal), journal.REFUSED
-    except Exception:
-        log.exception("%s fault", call.request_id)
+    except Exception as error:
+        # Which plugin and which hook stands in the line itself, where it can be searched for.
+        what = error if isinstance(error, PluginFault) else "fault"
+        log.exception("%s %s", call.request_id, what)
         reply, outcome = fault(call.request_id), journal.FAILED
     if not reply.recorded:
         _record(call, system, reply, caller=caller, outcome=outcome)
@@ -43,7 +48,8 @@ def dispatch(call: Call, system: System) -> Answer:
         ",".join(each.code for each in (*reply.problems, *reply.warnings)) or "-",
         (time.perf_counter_ns() - call.started) // 1000,
     )
-    return respond.render(reply, call, caller, system.settings)
+    answer = respond.render(reply, call, caller, system.settings)
+    return hooks.render(system.hooks, answer, reply, call)
 
 
 def refuse(refusal: Refused) -> Reply:
@@ -60,6 +66,15 @@ def fault(request_id: str) -> Reply:
     """Return the reply for a fault of ours; the reference finds the post in the journal."""
     message = f"Internal error, reference {request_id}"
     return Reply(status=1, status_message=message, problems=(Problem("", "internal", message),))
+
+
+def _caller(call: Call, system: System) -> Caller:
+    """Return who calls: whom the first plugin names, else the login that the credentials prove."""
+    caller = hooks.authenticate(system.hooks, call, system.settings)
+    if caller is None:
+        return auth.identify(call.credentials, system)
+    check_defaults(caller, system)
+    return caller
 
 
 def _command(call: Call, system: System) -> Command:
@@ -88,11 +103,17 @@ def _record(
                 caller=caller,
                 lead_id=reply.lead_id,
                 problems=reply.problems,
+                unknown=_unknown(call, system) if caller else (),
                 decision=reply.decision,
             ),
         )
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
+
+
+def _unknown(call: Call, system: System) -> tuple[str, ...]:
+    """Return the names that no field claims; another command than lead_set has names of its own."""
+    return unknown_names(call.form, system.schema) if call.command == LEAD_SET.name else ()
 
 
 def _word(text: str) -> str:

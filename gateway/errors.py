@@ -7,6 +7,10 @@ fault of ours: it is answered with a reference and no inner text.
 from dataclasses import dataclass
 
 
+class BadPlugin(Exception):
+    """A plugin cannot be used; the text says which, why, and what to do. It stops the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with a post: which field, by which rule, and how to mend it.
@@ -97,6 +101,14 @@ class ExternalIdTaken(Refused):
             code="external_id_taken",
         )
         self.lead_id = lead_id
+
+
+class PluginFault(Exception):
+    """A plugin did what it may not: a fault of the plugin's, never of a caller."""
+
+
+class FieldFault(PluginFault):
+    """A field's own code raised what is no ValidationError; the text says which field."""
 
 
 CODES = {

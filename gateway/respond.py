@@ -105,7 +105,7 @@ def _printable(text: str) -> str:
 def _headers(reply: Reply, call: Call, codes: Iterable[str]) -> dict[str, str]:
     headers = {"X-Request-Id": call.request_id}
     if reply.problems:
-        headers["X-Gateway-Error"] = ",".join(codes)
+        headers["X-Gateway-Error"] = _header(",".join(codes))
     if reply.warnings:
         headers["X-Gateway-Warning"] = _header("; ".join(each.message for each in reply.warnings))
     if reply.decision is not None:

@@ -1,4 +1,4 @@
-"""``lead_set``: the conductor. Parse, settle what cannot be taken, store, reply."""
+"""``lead_set``: the conductor. Parse, settle what cannot be taken, store, tell, reply."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from marshmallow import ValidationError
 from gateway.contract import Call, Caller, Command, Parsed, Rejected, Reply, System
 from gateway.errors import BadForm, NotAllowed, problem
 from gateway.formats import Flag
+from gateway.hooks import tell
 from gateway.schema import LeadSchema, parse
 from gateway.store import CREATE, store
 from gateway.store.references import resolve
@@ -20,6 +21,8 @@ def lead_set(call: Call, system: System, caller: Caller) -> Reply:
     dry_run = _dry_run(call, caller)
     parsed, kept = understand(call, system, caller)
     outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
+    if outcome.event is not None:
+        tell(system.hooks, outcome.event)
     return Reply(
         status=0,
         status_message=CREATED if outcome.action == CREATE else UPDATED,
@@ -56,8 +59,7 @@ def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[R
     Only an insert is stored without a value, and only where ``on_invalid`` is ``keep`` and each
     rejected value is one that may be missing (contract, "A value that cannot be read").
     """
-    order = {name: position for position, name in enumerate(schema.fields)}
-    rejected = sorted(parsed.rejected, key=lambda each: order.get(each.problem.field, len(order)))
+    rejected = sorted(parsed.rejected, key=lambda each: schema.readers[each.problem.field].rank)
     keep = parsed.mode == "insert" and on_invalid == "keep"
     if rejected and not (keep and all(each.keepable for each in rejected)):
         raise BadForm(tuple(each.problem for each in rejected))

@@ -107,7 +107,7 @@ def columns(
         for name, value in changes.items()
         if name not in NOT_COLUMNS and name not in schema.custom
     }
-    custom = {name: changes[name] for name in schema.custom if name in changes}
+    custom = {name: value for name, value in changes.items() if name in schema.custom}
     if custom:
         merged = dict(row.get("custom") or {}) | schema.dump_custom(custom)
         kept = {name: value for name, value in merged.items() if value is not None}
@@ -143,6 +143,9 @@ def _notes(
         notes.append(Note("Note", changes["note"]))
     notes.extend(changes.get("notes") or ())
     for rejected in kept:
+        if rejected.problem.code == "required":
+            notes.append(Note(NOT_STORED, f"{rejected.problem.message}."))
+            continue
         field = schema.fields[rejected.problem.field]
         sent = mask(rejected.sent) if field.sensitive else rejected.sent
         text = f"{rejected.problem.message}. Sent: {sent}"

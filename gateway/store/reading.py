@@ -39,7 +39,7 @@ def _whole(connection: Connection, row: Any, schema: LeadSchema) -> dict[str, An
         parts = [part for part in (row["first_name"], row["last_name"]) if part]
         values["full_name"] = " ".join(parts) or None
     custom = {
-        name: mask(value) if _is_sensitive(schema, name) else value
+        name: _masked(value) if _is_sensitive(schema, name) else value
         for name, value in (row["custom"] or {}).items()
     }
     return values | {
@@ -68,7 +68,11 @@ def shown(connection: Connection, schema: LeadSchema, name: str, value: Any) -> 
     """Return the stored ``value`` of a field as a person may see it: labels for ids, or masked."""
     if name in LABELS:
         return _label(connection, name, value)
-    return mask(value) if _is_sensitive(schema, name) else _text(name, value)
+    return _masked(value) if _is_sensitive(schema, name) else _text(name, value)
+
+
+def _masked(value: Any) -> Any:
+    return list(map(mask, value)) if isinstance(value, list) else mask(value)
 
 
 def _is_sensitive(schema: LeadSchema, name: str) -> bool:
