@@ -4,7 +4,7 @@ import logging
 import time
 
 from gateway import auth, journal, respond
-from gateway.contract import Answer, Call, Caller, Command, Reply, System
+from gateway.contract import Answer, Call, Caller, Command, FormValue, Reply, System
 from gateway.database import in_transaction
 from gateway.errors import Problem, Refused, UnknownCommand
 
@@ -77,7 +77,8 @@ def _record(
 ) -> None:
     """Write the journal's row of a post that stored nothing."""
     try:
-        body = journal.keep_body(call, system.files)
+        body = journal.keep_body(call, system, is_stranger=caller is None)
+        keys = journal.search_keys(_fields(call, system), system.settings)
         in_transaction(
             system.engine,
             lambda connection: journal.record(
@@ -89,10 +90,20 @@ def _record(
                 lead_id=reply.lead_id,
                 problems=reply.problems,
                 decision=reply.decision,
+                claimed=auth.claimed(call.credentials) if caller is None else "",
+                keys=keys,
             ),
         )
+        if caller is None:
+            system.strangers.count(system.engine, len(body["body"] or b"") + len(call.query))
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
+
+
+def _fields(call: Call, system: System) -> dict[str, FormValue]:
+    """Return what was sent, by the names of the fields."""
+    aliases = system.schema.aliases
+    return {aliases.get(name, name): value for name, value in call.form.items()}
 
 
 def _word(text: str) -> str:

@@ -20,6 +20,7 @@ from gateway import hookspecs
 from gateway.auth import Logins, Passwords
 from gateway.contract import RESERVED, Command, CustomField, MatchRule, System
 from gateway.files import open_files
+from gateway.journal.strangers import Strangers
 from gateway.matching import rules
 from gateway.models import Lead
 from gateway.schema import DOCUMENTED, build
@@ -66,6 +67,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         logins=Logins(),
         group=Group(),
         sealer=Sealer(settings.GATEWAY_SECRET_KEYS),
+        strangers=Strangers(settings.GATEWAY_STRANGER_BUDGET),
     )
 
 

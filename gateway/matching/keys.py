@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Set
-from hashlib import blake2b
 from typing import Any
 
 from gateway.contract import MatchRule
+from gateway.normal import digest
 
 log = logging.getLogger("gateway.matching")
 
@@ -15,16 +15,6 @@ MOST_KEYS = 50
 
 class BadRule(Exception):
     """A rule gave something that is no key; a fault of its plugin, never of a caller."""
-
-
-def digest(rule: str, key: str) -> bytes:
-    """Return the 16 bytes under which ``key`` of ``rule`` is stored.
-
-    The rule's name is in it, so that equal keys of two rules are two digests. Not keyed: a look-up
-    aid, which is personal data like the values it is made of.
-    """
-    text = f"{rule}\0{key}".encode("utf-8", "surrogatepass")
-    return blake2b(text, digest_size=16).digest()
 
 
 def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, str]:
