@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from gateway.files import FileStore
 from gateway.journal import reducing, sweeping
-from gateway.models import Erasure, MatchClaim, db
+from gateway.models import Erasure, MatchClaim, MatchKey, SubmissionKey, db
 from gateway.store import erasing
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
@@ -143,6 +143,7 @@ def test_emptied_posts_keep_time_and_outcome_and_say_so(gateway: Gateway) -> Non
     assert [(row["request_id"], row["received_at"], row["outcome"]) for row in after] == before
     assert {row["flags"] for row in after} == {"erased"}
     assert after[0]["decision"] == {"action": "create"}
+    assert rows(gateway, SubmissionKey.__table__) == rows(gateway, MatchKey.__table__) == []
     assert "erased" in shown(gateway, "journal", "show", before[0][0])["unreadable"]
     assert shown(gateway, "journal", "list", "--replayable") == []
 
