@@ -95,7 +95,8 @@ def _record(
             ),
         )
         if caller is None:
-            system.strangers.count(system.engine, len(body["body"] or b"") + len(call.query))
+            kept = (body["body"], body["query"])
+            system.strangers.count(system.engine, sum(len(each or b"") for each in kept))
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
 

@@ -71,7 +71,7 @@ def remains(gateway: Gateway) -> Iterator[str]:
 
 def rows(gateway: Gateway, table: Any) -> list[Any]:
     with gateway.system.engine.connect() as connection:
-        return list(connection.execute(select(table)).mappings())
+        return list(connection.execute(select(table).order_by(*table.primary_key)).mappings())
 
 
 def plant(gateway: Gateway) -> int:
@@ -131,8 +131,10 @@ def test_nothing_of_the_person_remains_and_all_of_the_others(gateway: Gateway) -
     assert gateway.system.files.get(shared["sha256"]) == b"shared"
     kept = {row["request_id"]: row for row in gateway.journal()}
     assert kept[refused_post]["body"].endswith(b"phone=503-555-0178")
-    (erasure,) = rows(gateway, Erasure.__table__)
-    assert (erasure["lead_id"], erasure["posts"], erasure["pending"]) == (lead_id, planted, None)
+    assert [
+        (each["lead_id"], each["posts"], each["pending"])
+        for each in rows(gateway, Erasure.__table__)
+    ] == [(lead_id, planted, None), (lead_id + 1, 0, None)]
 
 
 def test_emptied_posts_keep_time_and_outcome_and_say_so(gateway: Gateway) -> None:
@@ -201,8 +203,7 @@ def test_files_that_could_not_be_removed_go_with_the_next_run(
     assert {each.partition(" ")[0] for each in remains(gateway)} == {"file"}
     done(gateway, "files", "sweep")
     assert list(remains(gateway)) == []
-    (erasure,) = rows(gateway, Erasure.__table__)
-    assert erasure["pending"] is None
+    assert [each["pending"] for each in rows(gateway, Erasure.__table__)] == [None, None]
 
 
 def test_claims_of_the_person_go_too(gateway: Gateway) -> None:
@@ -220,6 +221,27 @@ def test_post_that_comes_while_the_person_is_erased_is_emptied_too(
     next(steps)
     gateway.send(mode="update", lead_id=str(lead_id), note=f"{MARK} meanwhile")
     assert list(steps)
+    assert list(remains(gateway)) == []
+
+
+def test_lead_that_is_merged_while_it_is_erased_is_not_called_erased(gateway: Gateway) -> None:
+    lead_id = plant(gateway)
+    keep = gateway.send(full_name="Bob Roe").lead_id
+    steps = erasing.erase(gateway.system, lead_id)
+    next(steps)
+    done(gateway, "lead", "merge", str(keep), str(lead_id))
+    with pytest.raises(erasing.CannotErase, match=f"was merged into lead {keep}"):
+        list(steps)
+    done(gateway, "lead", "erase", str(keep), "--yes")
+    assert list(remains(gateway)) == []
+
+
+def test_two_erasures_at_once_are_one(gateway: Gateway) -> None:
+    lead_id = plant(gateway)
+    first, second = (erasing.erase(gateway.system, lead_id) for _ in range(2))
+    assert next(first)
+    assert sum(second) >= 0
+    assert list(first) == [0]
     assert list(remains(gateway)) == []
 
 

@@ -11,7 +11,7 @@ from gateway.contract import System
 from gateway.database import reading
 from gateway.journal import keys, strangers
 from gateway.journal.bodies import ERASED
-from gateway.journal.recording import UNHANDLED
+from gateway.journal.recording import IS_OPEN
 from gateway.models import LeadMerge, Submission, SubmissionKey
 
 Row = Mapping[str, Any]
@@ -20,11 +20,6 @@ _submission = Submission.__table__
 _key = SubmissionKey.__table__
 _merge = LeadMerge.__table__
 _LISTED = [column for column in _submission.c if column.name not in ("body", "query")]
-_is_open = (
-    _submission.c.outcome.in_(UNHANDLED)
-    & _submission.c.handled_at.is_(None)
-    & _submission.c.superseded_by.is_(None)
-)
 _not_erased = or_(_submission.c.flags.is_(None), _submission.c.flags != ERASED)
 
 
@@ -99,7 +94,7 @@ def status(system: System, since: datetime | None) -> dict[str, Any]:
         ).all()
         waiting, oldest = connection.execute(
             select(func.count(), func.min(_submission.c.received_at)).where(
-                *part, _is_open, _not_erased
+                *part, IS_OPEN, _not_erased
             )
         ).one()
         return {
@@ -140,7 +135,7 @@ def _conditions(system: System, wanted: Wanted) -> list[ColumnElement[bool]]:
             found.append(_has_key(system, kind, text))
     if wanted.is_replayable:
         has_body = or_(_submission.c.body.is_not(None), _submission.c.stored_sha256.is_not(None))
-        found += [_is_open, _not_erased, has_body]
+        found += [IS_OPEN, _not_erased, has_body]
     return found
 
 

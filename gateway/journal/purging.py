@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from gateway.contract import System
 from gateway.database import in_transaction, reading
 from gateway.journal import strangers
-from gateway.journal.recording import UNHANDLED
+from gateway.journal.recording import IS_OPEN
 from gateway.journal.sweeping import remove_unnamed
 from gateway.models import Submission
 
@@ -21,11 +21,6 @@ UNHANDLED_DAYS = 400
 AT_ONCE = 500
 
 _submission = Submission.__table__
-_is_open = and_(
-    _submission.c.outcome.in_(UNHANDLED),
-    _submission.c.handled_at.is_(None),
-    _submission.c.superseded_by.is_(None),
-)
 _is_stranger = _submission.c.caller.is_(None)
 
 
@@ -41,8 +36,8 @@ class Due:
         """Return the condition of each kind by its name; a row is of one kind only."""
         at = _submission.c.received_at
         return {
-            "settled": and_(at < self.settled, ~_is_open, ~_is_stranger),
-            "unhandled": and_(at < self.unhandled, _is_open, ~_is_stranger),
+            "settled": and_(at < self.settled, ~IS_OPEN, ~_is_stranger),
+            "unhandled": and_(at < self.unhandled, IS_OPEN, ~_is_stranger),
             "strangers": and_(at < self.strangers, _is_stranger),
         }
 

@@ -18,6 +18,13 @@ UNHANDLED = (REFUSED, FAILED, QUARANTINED)
 """Outcomes that somebody may still want to mend and replay."""
 
 _submission = Submission.__table__
+IS_OPEN = (
+    _submission.c.outcome.in_(UNHANDLED)
+    & _submission.c.handled_at.is_(None)
+    & _submission.c.superseded_by.is_(None)
+)
+"""Whether a row waits for somebody: not accepted, not settled, and no other in its place."""
+
 _insert = insert(_submission)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"

@@ -73,6 +73,12 @@ class Strangers:
                 return
             posts, added = self._posts, self._bytes
             self._posts = self._bytes = 0
+        try:
+            self._settle(engine, posts, added)
+        except Exception:  # the post is in the journal, whatever becomes of the count
+            log.exception("strangers' posts could not be counted")
+
+    def _settle(self, engine: Engine, posts: int, added: int) -> None:
         hour = _start(datetime.now(UTC))
         in_transaction(
             engine, lambda connection: _change(connection, hour, posts=posts, size=added)

@@ -32,7 +32,6 @@ from gateway.models import (
     MatchClaim,
     MatchKey,
 )
-from gateway.store.keys import values_of
 from gateway.store.locating import external_id_digest, follow_merge
 from gateway.store.person import earlier_values, telling_keys_of
 
@@ -44,6 +43,7 @@ CHILDREN = (LeadExternalId, LeadNote, LeadTag, LeadEvent, LeadFile, LeadChange, 
 _lead = Lead.__table__
 _file = LeadFile.__table__
 _claim = MatchClaim.__table__
+_merge = LeadMerge.__table__
 _erasure = Erasure.__table__
 _external = LeadExternalId.__table__
 
@@ -123,15 +123,18 @@ def _is_there(connection: Connection, lead_id: int, *, lock: bool = False) -> bo
 
 
 def _check_begun(connection: Connection, lead_id: int) -> None:
+    _check_merged(connection, lead_id)
     row = connection.execute(select(_erasure).where(_erasure.c.lead_id == lead_id)).one_or_none()
-    if row is not None and row.pending:
-        return
-    if row is not None:
+    if row is None:
+        raise CannotErase(f"There is no lead {lead_id}.")
+    if not row.pending:
         raise CannotErase(f"Lead {lead_id} was erased already, at {row.erased_at:%Y-%m-%d %H:%M}.")
+
+
+def _check_merged(connection: Connection, lead_id: int) -> None:
     survivor = follow_merge(connection, lead_id)
     if survivor != lead_id:
         raise CannotErase(f"Lead {lead_id} was merged into lead {survivor}: erase that one.")
-    raise CannotErase(f"There is no lead {lead_id}.")
 
 
 def _begin(connection: Connection, lead_id: int) -> None:
@@ -158,19 +161,26 @@ def _empty_some(connection: Connection, system: System, lead_id: int) -> int:
 def _delete(connection: Connection, system: System, lead_id: int) -> int:
     """Delete the lead and what hangs on it; posts that came meanwhile are emptied first."""
     if not _is_there(connection, lead_id, lock=True):
+        # Somebody else erased it meanwhile, or merged it: then its person is not erased.
+        _check_merged(connection, lead_id)
         return 0
     emptied = 0
     while done := _empty_some(connection, system, lead_id):
         emptied += done
     files = connection.execute(select(_file.c.sha256).where(_file.c.lead_id == lead_id)).scalars()
-    pending = sorted({*_pending(connection, lead_id), *files})
+    pending = {*_pending(connection, lead_id), *files}
     for model in CHILDREN:
         table = model.__table__
         connection.execute(delete(table).where(table.c.lead_id == lead_id))
-    merge = LeadMerge.__table__
-    connection.execute(delete(merge).where(merge.c.survivor_id == lead_id))
+    now = datetime.now(UTC)
+    for other in merged_into(connection, lead_id)[1:]:
+        # An erasure of it may have been cut short by the merge.
+        _begin(connection, other)
+        pending.update(_pending(connection, other))
+        _note(connection, other, erased_at=now, pending=None)
+    connection.execute(delete(_merge).where(_merge.c.survivor_id == lead_id))
     connection.execute(delete(_lead).where(_lead.c.lead_id == lead_id))
-    _note(connection, lead_id, erased_at=datetime.now(UTC), pending=pending or None)
+    _note(connection, lead_id, erased_at=now, pending=sorted(pending) or None)
     return emptied
 
 
@@ -180,8 +190,7 @@ def _claims_of(system: System, lead_id: int) -> set[bytes]:
     with reading(system.engine) as connection:
         external = select(_external.c.external_id).where(_external.c.lead_id == lead_id)
         found = {external_id_digest(each) for each in connection.execute(external).scalars()}
-        row = connection.execute(select(_lead).where(_lead.c.lead_id == lead_id)).mappings().one()
-        for values in earlier_values(connection, values_of(row)):
+        for values in earlier_values(connection, lead_id):
             try:
                 found |= keys_of(values, rules).keys()
             except Exception:  # a rule of a plugin that fails must not keep a person here

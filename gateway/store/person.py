@@ -19,8 +19,7 @@ _external = LeadExternalId.__table__
 def telling_keys_of(connection: Connection, lead_id: int, settings: Settings) -> frozenset[bytes]:
     """Return the digests by which posts of this person are found, by what the lead ever held."""
     found: set[bytes] = set()
-    row = connection.execute(select(_lead).where(_lead.c.lead_id == lead_id)).mappings().one()
-    for values in earlier_values(connection, values_of(row)):
+    for values in earlier_values(connection, lead_id):
         found |= telling_keys(values, settings)
     external_ids = select(_external.c.external_id).where(_external.c.lead_id == lead_id)
     for external_id in connection.execute(external_ids).scalars():
@@ -28,13 +27,19 @@ def telling_keys_of(connection: Connection, lead_id: int, settings: Settings) ->
     return frozenset(found)
 
 
-def earlier_values(connection: Connection, now: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the values of a lead as they are, then as they were before each post or merge."""
-    yield now
-    values = dict(now)
+def earlier_values(connection: Connection, lead_id: int) -> Iterator[dict[str, Any]]:
+    """Yield the values of a lead as they are, then as they were before each post or merge.
+
+    Nothing where there is no lead.
+    """
+    row = connection.execute(select(_lead).where(_lead.c.lead_id == lead_id)).mappings().first()
+    if row is None:
+        return
+    values = values_of(row)
+    yield dict(values)
     changes = (
         select(_change.c.request_id, _change.c.field, _change.c.old)
-        .where(_change.c.lead_id == now["lead_id"])
+        .where(_change.c.lead_id == lead_id)
         .order_by(_change.c.change_id.desc())
     )
     last = None
