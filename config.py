@@ -123,6 +123,16 @@ class Settings:
     GATEWAY_SECRET_KEYS: tuple[str, ...] = _row(
         (), "Keys that encrypt bodies and sensitive values at rest; the first writes.", secret=True
     )
+    GATEWAY_JOURNAL_DAYS: int = _row(
+        90,
+        "How many days the journal keeps accepted posts (flask journal purge).",
+        check=setting_checks.at_least(1, 36_500),
+    )
+    GATEWAY_STRANGER_BUDGET: int = _row(
+        1024**3,
+        "Bytes that posts of unknown callers may fill in the journal; the oldest go first.",
+        check=setting_checks.at_least(0),
+    )
     GATEWAY_ALLOW_ANONYMOUS: bool = _row(
         False, "Take posts without a login (closed networks only)."
     )

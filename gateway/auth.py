@@ -18,6 +18,7 @@ from gateway.contract import Caller, Credentials, System
 from gateway.database import look_up
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
+from gateway.normal import clean, storable
 
 ANONYMOUS = Caller(name="anonymous", may_dry_run=True)
 """The caller of a post without a login, where ``GATEWAY_ALLOW_ANONYMOUS`` is on."""
@@ -170,6 +171,15 @@ class Passwords:
             if mark in known:
                 return answer
         return None
+
+
+def claimed(credentials: Credentials) -> str:
+    """Return the login id that was sent, whether it is right or not; empty where there is none."""
+    try:
+        named, _, _ = _gathered(credentials)
+    except AuthenticationFailed:
+        named = credentials.login_id
+    return storable(clean(named[:191]))[:191]
 
 
 def _gathered(credentials: Credentials) -> tuple[str, str, str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.auth import Logins, Passwords
     from gateway.files import FileStore
     from gateway.hooks import Hooks
+    from gateway.journal.strangers import Strangers
     from gateway.schema import LeadSchema
     from gateway.sealing import Sealer
     from gateway.store.group import Group
@@ -80,6 +81,7 @@ class Call:
     ``query`` are the bytes to keep in the journal: exact, but with the secrets cut out; ``body`` is
     ``None`` where it may not be kept (too large, or so broken that secrets cannot be found).
     ``started`` is a reading of ``time.perf_counter_ns``, for the duration in the journal.
+    ``headers`` are those that the journal keeps so that the call can be made again.
     ``late`` says that the post is done after its time (drained or replayed): it never overwrites
     what a later post has set. ``replay_of`` is the request id of the post that it repeats.
     ``problem`` is set where the bytes could not be read; such a call is only refused and kept.
@@ -106,6 +108,7 @@ class Call:
     body_size: int = 0
     body_sha256: str = ""
     fallback_charset_used: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
     started: int = field(default_factory=time.perf_counter_ns)
     late: bool = False
     replay_of: str = ""
@@ -276,3 +279,4 @@ class System:
     logins: Logins
     group: Group[Any]
     sealer: Sealer
+    strangers: Strangers

@@ -5,7 +5,7 @@ import time
 
 from gateway import auth, hooks, journal, respond
 from gateway.commands.lead_set import LEAD_SET
-from gateway.contract import Answer, Call, Caller, Command, Reply, System
+from gateway.contract import Answer, Call, Caller, Command, FormValue, Reply, System
 from gateway.database import in_transaction
 from gateway.errors import PluginFault, Problem, Refused, UnknownCommand
 from gateway.schema import unknown_names
@@ -92,7 +92,8 @@ def _record(
 ) -> None:
     """Write the journal's row of a post that stored nothing."""
     try:
-        body = journal.keep_body(call, system.files)
+        body = journal.keep_body(call, system, is_stranger=caller is None)
+        keys = journal.search_keys(_fields(call, system), system.settings)
         in_transaction(
             system.engine,
             lambda connection: journal.record(
@@ -105,8 +106,13 @@ def _record(
                 problems=reply.problems,
                 unknown=_unknown(call, system) if caller else (),
                 decision=reply.decision,
+                claimed=auth.claimed(call.credentials) if caller is None else "",
+                keys=keys,
             ),
         )
+        if caller is None:
+            kept = (body["body"], body["query"])
+            system.strangers.count(system.engine, sum(len(each or b"") for each in kept))
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
 
@@ -114,6 +120,12 @@ def _record(
 def _unknown(call: Call, system: System) -> tuple[str, ...]:
     """Return the names that no field claims; another command than lead_set has names of its own."""
     return unknown_names(call.form, system.schema) if call.command == LEAD_SET.name else ()
+
+
+def _fields(call: Call, system: System) -> dict[str, FormValue]:
+    """Return what was sent, by the names of the fields."""
+    aliases = system.schema.aliases
+    return {aliases.get(name, name): value for name, value in call.form.items()}
 
 
 def _word(text: str) -> str:

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import fsspec
@@ -19,11 +21,13 @@ class FileStore:
     def put(self, content: bytes) -> str:
         """Store ``content`` and return its SHA-256 in hex; it is durable when this returns.
 
-        The same content twice is one file. Raises OSError where it cannot be written.
+        The same content twice is one file, and as young as the last of them: the row that names
+        it is not there yet, and until then its age alone keeps it from being removed. Raises
+        OSError where it cannot be written.
         """
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
-        if self.filesystem.exists(path):
+        if self._is_local and _touch(path):
             return digest
         folder = path.rpartition("/")[0]
         self.filesystem.makedirs(folder, exist_ok=True)
@@ -44,6 +48,52 @@ class FileStore:
         content: bytes = self.filesystem.cat_file(self._path(digest))
         return content
 
+    def exists(self, digest: str) -> bool:
+        """Whether the file of ``digest`` is there."""
+        return bool(self.filesystem.exists(self._path(digest)))
+
+    def is_old(self, digest: str, before: datetime) -> bool:
+        """Whether the file of ``digest`` is there and was last put before that time."""
+        try:
+            return bool(self.filesystem.modified(self._path(digest)) < before)
+        except FileNotFoundError:
+            return False
+
+    def remove(self, digest: str, before: datetime) -> bool:
+        """Remove the file of ``digest`` if it was last put before that time; whether it went."""
+        path = self._path(digest)
+        if not self.is_old(digest, before):
+            return False
+        if not self._is_local:
+            # A bucket keeps no name while it looks: a put at this very moment would lose.
+            self.filesystem.rm_file(path)
+            return True
+        # Without its name nobody can put it again unseen; who did so just before gets it back.
+        aside = f"{path}.{secrets.token_hex(8)}.part"
+        try:
+            os.rename(path, aside)
+        except FileNotFoundError:
+            return False
+        if os.stat(aside).st_mtime >= before.timestamp():
+            os.rename(aside, path)
+            return False
+        os.unlink(aside)
+        return True
+
+    def every(self) -> Iterator[str]:
+        """Yield the name of every file: its SHA-256, or with more behind it what was left over."""
+        for folder in sorted(self._list(self.root)):
+            for inner in sorted(self._list(folder)):
+                for path in sorted(self._list(inner)):
+                    yield path.rpartition("/")[2]
+
+    def _list(self, folder: str) -> list[str]:
+        try:
+            found: list[str] = self.filesystem.ls(folder, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return found
+
     def check(self) -> None:
         """Raise OSError where the store cannot be written."""
         self.filesystem.makedirs(self.root, exist_ok=True)
@@ -63,6 +113,15 @@ def open_files(url: str) -> FileStore:
     """Return the store at ``url``, such as ``file:///var/lib/gateway/files`` or ``s3://bucket/x``."""
     filesystem, root = fsspec.core.url_to_fs(url)
     return FileStore(filesystem, root.rstrip("/"))
+
+
+def _touch(path: str) -> bool:
+    """Make the file as young as a new one; ``False`` where there is none."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _sync_folder(folder: str) -> None:

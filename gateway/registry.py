@@ -18,6 +18,7 @@ from gateway.contract import Alias, Command, CustomField, MatchRule, System
 from gateway.errors import BadPlugin
 from gateway.files import open_files
 from gateway.hooks import Hooks, guarded
+from gateway.journal.strangers import Strangers
 from gateway.plugin_modules import (
     HOOKS,
     OURS,
@@ -69,6 +70,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         logins=Logins(),
         group=Group(),
         sealer=Sealer(settings.GATEWAY_SECRET_KEYS),
+        strangers=Strangers(settings.GATEWAY_STRANGER_BUDGET),
     )
 
 

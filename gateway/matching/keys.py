@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Set
-from hashlib import blake2b
 from typing import Any
 
 from gateway.contract import MatchRule
 from gateway.errors import PluginFault
 from gateway.hooks import warn_if_slow
+from gateway.normal import digest
 
 log = logging.getLogger("gateway.matching")
 
@@ -18,16 +18,6 @@ MOST_KEYS = 50
 
 class BadRule(PluginFault):
     """A rule gave something that is no key; a fault of its plugin, never of a caller."""
-
-
-def digest(rule: str, key: str) -> bytes:
-    """Return the 16 bytes under which ``key`` of ``rule`` is stored.
-
-    The rule's name is in it, so that equal keys of two rules are two digests. Not keyed: a look-up
-    aid, which is personal data like the values it is made of.
-    """
-    text = f"{rule}\0{key}".encode("utf-8", "surrogatepass")
-    return blake2b(text, digest_size=16).digest()
 
 
 def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, str]:

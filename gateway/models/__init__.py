@@ -2,7 +2,7 @@
 
 from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
 from gateway.models.callers import CustomStatus, Login, Pool, Status, User
-from gateway.models.journal import Submission
+from gateway.models.journal import Erasure, StrangerHour, Submission, SubmissionKey
 from gateway.models.leads import (
     Lead,
     LeadChange,
@@ -20,6 +20,7 @@ __all__ = [
     "LONG_TEXT",
     "Base",
     "CustomStatus",
+    "Erasure",
     "Lead",
     "LeadChange",
     "LeadEvent",
@@ -34,7 +35,9 @@ __all__ = [
     "MatchRekey",
     "Pool",
     "Status",
+    "StrangerHour",
     "Submission",
+    "SubmissionKey",
     "User",
     "UtcDateTime",
     "db",

@@ -4,6 +4,7 @@
 """
 
 from gateway.normal.addresses import address_key
+from gateway.normal.digests import digest
 from gateway.normal.emails import email_key
 from gateway.normal.full_names import split_name
 from gateway.normal.junk import Junk, junk_values
@@ -19,6 +20,7 @@ __all__ = [
     "address_key",
     "city_key",
     "clean",
+    "digest",
     "email_key",
     "fold",
     "fold_label",

@@ -68,7 +68,8 @@ def store(
     prepared = _Prepared(
         call=call,
         uploads=tuple((upload, system.files.put(upload.content)) for upload in parsed.uploads),
-        body=journal.keep_body(call, system.files),
+        body=journal.keep_body(call, system),
+        keys=journal.search_keys(parsed.changes, system.settings),
     )
     try:
         return _write_claimed(post, prepared)
@@ -90,6 +91,7 @@ class _Prepared:
     call: Call
     uploads: tuple[tuple[Upload, str], ...]
     body: Mapping[str, Any]
+    keys: frozenset[bytes]
 
 
 def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
@@ -174,6 +176,7 @@ def _write(connection: Connection, post: Post, decision: Decision, prepared: _Pr
         problems=[rejected.problem for rejected in post.kept],
         unknown=post.parsed.unknown,
         decision=decision.trace(),
+        keys=prepared.keys,
     )
     uploads = [upload for upload, _ in prepared.uploads]
     event = event_of(decision, post, lead_id, uploads=uploads, request_id=request_id)

@@ -84,8 +84,11 @@ def write_changes(
         connection.execute(_insert, rows)
 
 
-def read_history(engine: Engine, lead_id: int, schema: LeadSchema) -> list[dict[str, Any]]:
-    """Return what has changed on the lead, newest last, ready for JSON; sensitive values masked.
+def read_history(
+    engine: Engine, lead_id: int, schema: LeadSchema, *, masked: bool = True
+) -> list[dict[str, Any]]:
+    """Return what has changed on the lead, newest last, ready for JSON; sensitive values masked
+    unless ``masked`` is false.
 
     ``by`` is the request id of the post, or says which merge it was.
     """
@@ -94,8 +97,8 @@ def read_history(engine: Engine, lead_id: int, schema: LeadSchema) -> list[dict[
             {
                 "at": row["changed_at"].isoformat(),
                 "field": row["field"],
-                "old": shown(connection, schema, row["field"], _value(row["old"])),
-                "new": shown(connection, schema, row["field"], _value(row["new"])),
+                "old": shown(connection, schema, row["field"], _value(row["old"]), masked=masked),
+                "new": shown(connection, schema, row["field"], _value(row["new"]), masked=masked),
                 "by": row["request_id"],
             }
             for row in connection.execute(_read, {"id": lead_id}).mappings().all()

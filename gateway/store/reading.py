@@ -15,31 +15,33 @@ from gateway.store.references import LABELS
 _lead = Lead.__table__
 
 
-def show_lead(engine: Engine, lead_id: int, schema: LeadSchema) -> dict[str, Any] | None:
+def show_lead(
+    engine: Engine, lead_id: int, schema: LeadSchema, *, masked: bool = True
+) -> dict[str, Any] | None:
     """Return the lead by wire names, ready for JSON, or ``None``.
 
     Beside the documented fields: ``lead_id``, ``created_at``, ``updated_at``, ``external_ids``,
     ``tags``, ``notes``, ``events``, ``files``, ``custom`` and ``match``. What is not there is
-    ``None``; sensitive values are masked.
+    ``None``; sensitive values are masked unless ``masked`` is false.
     """
     with reading(engine) as connection:
         row = connection.execute(select(_lead).where(_lead.c.lead_id == lead_id)).mappings().first()
-        return None if row is None else _whole(connection, row, schema)
+        return None if row is None else _whole(connection, row, schema, masked=masked)
 
 
-def _whole(connection: Connection, row: Any, schema: LeadSchema) -> dict[str, Any]:
+def _whole(connection: Connection, row: Any, schema: LeadSchema, *, masked: bool) -> dict[str, Any]:
     lead_id = row["lead_id"]
     values: dict[str, Any] = {"lead_id": lead_id}
     for name in schema.fields:
         column = COLUMNS.get(name, name)
         if column not in _lead.c or name in NOT_COLUMNS - {"external_id"}:
             continue
-        values[name] = shown(connection, schema, name, row[column])
+        values[name] = shown(connection, schema, name, row[column], masked=masked)
     if values["full_name"] is None:
         parts = [part for part in (row["first_name"], row["last_name"]) if part]
         values["full_name"] = " ".join(parts) or None
     custom = {
-        name: _masked(value) if _is_sensitive(schema, name) else value
+        name: _masked(value) if masked and _is_sensitive(schema, name) else value
         for name, value in (row["custom"] or {}).items()
     }
     return values | {
@@ -64,11 +66,13 @@ def _whole(connection: Connection, row: Any, schema: LeadSchema) -> dict[str, An
     }
 
 
-def shown(connection: Connection, schema: LeadSchema, name: str, value: Any) -> Any:
+def shown(
+    connection: Connection, schema: LeadSchema, name: str, value: Any, *, masked: bool = True
+) -> Any:
     """Return the stored ``value`` of a field as a person may see it: labels for ids, or masked."""
     if name in LABELS:
         return _label(connection, name, value)
-    return _masked(value) if _is_sensitive(schema, name) else _text(name, value)
+    return _masked(value) if masked and _is_sensitive(schema, name) else _text(name, value)
 
 
 def _masked(value: Any) -> Any:

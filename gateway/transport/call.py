@@ -22,6 +22,8 @@ log = logging.getLogger("gateway.transport")
 
 _TAKEN_OUT = CREDENTIALS | CONTROLS
 _CONTROL_LENGTH = 255
+_KEPT_HEADERS = ("accept", "idempotency-key", "x-dry-run", "user-agent")
+"""What the journal needs to make the call again, and to tell which program sent it."""
 _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NO_COMMAND = "?"
 """Stands for a command that is no name: whatever was sent, a password too, reaches no log."""
@@ -93,6 +95,7 @@ def build(request: Request, settings: Settings) -> Call:
         origin=header_text(header("origin", "")),
         content_type=header_text(header("content-type", "")),
         caller_request_id=header_text(header("x-request-id", "")),
+        headers=_kept_headers(request.headers),
         query=redact.form(request.query) or b"",
         body=kept,
         body_size=request.body.size,
@@ -159,6 +162,13 @@ def _refusal(sent: Fields, method: str, settings: Settings) -> Refused | None:
 def _command(said: Mapping[str, str]) -> str:
     command = _given(said, "command") or _given(said, "ai_command")
     return command if not command or _COMMAND.fullmatch(command) else _NO_COMMAND
+
+
+def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: header_text(headers.get(name, "")) for name in _KEPT_HEADERS}
+    return {
+        name: value for name, value in kept.items() if value and not redact.mentions(value.encode())
+    }
 
 
 def _given(said: Mapping[str, str], name: str) -> str:

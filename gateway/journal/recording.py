@@ -1,34 +1,36 @@
-"""What reached us and what became of it: one row a post, written with its lead or alone."""
+"""Writes the row of a post, in the transaction of its lead or in one of its own."""
 
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
-from gateway.files import FileStore
 from gateway.models import Submission
 
-log = logging.getLogger("gateway.journal")
-
-INLINE_BODY = 65_536
-"""Bodies up to this many bytes stand in the row; larger ones lie in the file store."""
-
-MOST_INLINE = 8 * 1024 * 1024
-"""Bytes that may stand in the row where the file store fails; MariaDB takes 16 MB in one packet."""
-
 ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
+QUARANTINED, SUPERSEDED = "quarantined", "superseded"
 """What may become of a post."""
 
+UNHANDLED = (REFUSED, FAILED, QUARANTINED)
+"""Outcomes that somebody may still want to mend and replay."""
+
 _submission = Submission.__table__
+IS_OPEN = (
+    _submission.c.outcome.in_(UNHANDLED)
+    & _submission.c.handled_at.is_(None)
+    & _submission.c.superseded_by.is_(None)
+)
+"""Whether a row waits for somebody: not accepted, not settled, and no other in its place."""
+
 _insert = insert(_submission)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
 )
 _find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
+_ADD_KEYS = "INSERT INTO submission_key (digest, request_id) VALUES "
 
 
 def record(
@@ -42,10 +44,13 @@ def record(
     problems: Sequence[Problem] = (),
     unknown: Sequence[str] = (),
     decision: Mapping[str, Any] | None = None,
+    claimed: str = "",
+    keys: Collection[bytes] = (),
 ) -> None:
     """Write the row of ``call`` in the transaction of ``connection``.
 
-    ``kept_body`` comes from ``keep_body``, which must have run before.
+    ``kept_body`` comes from ``keep_body``, which must have run before, ``keys`` from
+    ``search_keys``; ``claimed`` is the login that a stranger named.
     """
     connection.execute(
         _insert,
@@ -56,7 +61,6 @@ def record(
             "address": call.address[:45],
             "method": call.method[:10],
             "path": call.path[:255],
-            "query": call.query or None,
             "content_type": call.content_type[:255],
             "origin": call.origin[:255] or None,
             "caller_request_id": call.caller_request_id or None,
@@ -71,9 +75,13 @@ def record(
             "body_size": call.body_size,
             "body_sha256": call.body_sha256,
             "flags": _flags(call) or None,
+            "headers": dict(call.headers) or None,
+            "claimed": claimed[:191] or None,
+            "replay_of": call.replay_of or None,
             **kept_body,
         },
     )
+    _add_keys(connection, call.request_id, keys)
 
 
 def is_recorded(connection: Connection, request_id: str) -> bool:
@@ -89,21 +97,13 @@ def decision_of(
     return None if row is None else (row.lead_id, row.decision)
 
 
-def keep_body(call: Call, files: FileStore) -> dict[str, Any]:
-    """Return where the body of ``call`` lies, as columns; a large one is put into ``files`` now.
-
-    Files are written before the row that names them, so that no row ever names a missing file. A
-    file store that fails must not cost the row: the body then stands in it, up to what every
-    engine takes.
-    """
-    body = call.body
-    if body is not None and len(body) > INLINE_BODY:
-        try:
-            return {"body": None, "stored_sha256": files.put(body)}
-        except Exception:
-            log.exception("%s: the file store cannot take its body", call.request_id)
-            body = body if len(body) <= MOST_INLINE else None
-    return {"body": body, "stored_sha256": None}
+def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) -> None:
+    if not keys:
+        return
+    # One plain statement: of a list of rows SQLAlchemy makes one anew for each post.
+    row = "(?, ?)" if connection.dialect.paramstyle == "qmark" else "(%s, %s)"
+    values = tuple(part for each in sorted(keys) for part in (each, request_id))
+    connection.exec_driver_sql(_ADD_KEYS + ", ".join([row] * len(keys)), values)
 
 
 def _flags(call: Call) -> str:

@@ -1,0 +1,40 @@
+"""The journal: what reached us and what became of it, one row a post.
+
+``recording`` writes the row, with its lead or alone; ``bodies`` keeps and reads the bytes;
+``keys`` digests what a person can be found by; ``strangers`` bounds what unknown callers may fill;
+``finding`` lists, ``purging`` lets go what is old, ``reducing`` takes a person out of rows.
+"""
+
+from gateway.journal.bodies import Unreadable, is_erased, keep_body, read_body, read_query
+from gateway.journal.keys import search_keys
+from gateway.journal.recording import (
+    ACCEPTED,
+    DRY_RUN,
+    FAILED,
+    QUARANTINED,
+    REFUSED,
+    SUPERSEDED,
+    UNHANDLED,
+    decision_of,
+    is_recorded,
+    record,
+)
+
+__all__ = [
+    "ACCEPTED",
+    "DRY_RUN",
+    "FAILED",
+    "QUARANTINED",
+    "REFUSED",
+    "SUPERSEDED",
+    "UNHANDLED",
+    "Unreadable",
+    "decision_of",
+    "is_erased",
+    "is_recorded",
+    "keep_body",
+    "read_body",
+    "read_query",
+    "record",
+    "search_keys",
+]

@@ -1,0 +1,125 @@
+"""By what the posts of a person are found: digests of phones, e-mail, name and external id.
+
+They have nothing to do with match rules: those differ from system to system and change.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from config import Settings
+from gateway.normal import (
+    Junk,
+    address_key,
+    clean,
+    digest,
+    email_key,
+    junk_values,
+    name_key,
+    phone_key,
+    split_name,
+    storable,
+)
+
+PHONE, EMAIL, NAME, EXTERNAL_ID = "phone", "email", "name", "external_id"
+HOME = "name and address"
+"""Kinds of key. A name says who it may be, the others who it is."""
+
+TELLING = frozenset({PHONE, EMAIL, EXTERNAL_ID, HOME})
+"""Kinds by which a post is one of a person whose rights are asked for; namesakes are others."""
+
+PHONES = ("phone", "cell", "fax")
+FIELDS = frozenset(
+    {*PHONES, "email", "external_id", "full_name", "first_name", "last_name", "address"}
+    | {"address_2"}
+)
+"""Fields that keys are made of."""
+
+_MOST = 20
+"""Values of one field, sent as a list, that count."""
+_LONGEST = 400
+"""Characters of a value that count."""
+
+
+def search_keys(values: Mapping[str, Any], settings: Settings) -> frozenset[bytes]:
+    """Return the digests by which a post with ``values`` is found: typed ones or a raw form."""
+    return frozenset(digest(f"journal {kind}", key) for kind, key in keys_of(values, settings))
+
+
+def search_key(kind: str, text: str, settings: Settings) -> bytes | None:
+    """Return the digest of what a person types to find somebody; ``None`` where it says nothing."""
+    field = {PHONE: "phone", EMAIL: "email", NAME: "full_name", EXTERNAL_ID: "external_id"}[kind]
+    for found, key in keys_of({field: text}, settings):
+        if found == kind:
+            return digest(f"journal {kind}", key)
+    return None
+
+
+def telling_keys(values: Mapping[str, Any], settings: Settings) -> frozenset[bytes]:
+    """Return the digests of ``values`` that say who it is, without the bare name."""
+    return frozenset(
+        digest(f"journal {kind}", key) for kind, key in keys_of(values, settings) if kind in TELLING
+    )
+
+
+def keys_of(values: Mapping[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield kind and normal form of everything in ``values`` that somebody is found by.
+
+    Junk and what has no normal form give none. Never raises, whatever was sent.
+    """
+    region = settings.GATEWAY_REGION
+    junk = _junk(settings.GATEWAY_JUNK_VALUES, region)
+    for name in PHONES:
+        for text in _texts(values.get(name)):
+            phone = phone_key(text, region)
+            if phone and not junk.is_junk_phone(phone):
+                yield PHONE, phone
+    for text in _texts(values.get("email")):
+        # What is no address was refused or kept aside, and is searched for as it was typed.
+        email = (email_key(text) or text).casefold()
+        if "@" in email and not junk.is_junk_email(email):
+            yield EMAIL, email
+    for text in _texts(values.get("external_id")):
+        yield EXTERNAL_ID, text
+    name_of_person = _name(values)
+    if name_of_person:
+        yield NAME, name_of_person
+        address = address_key(_one(values, "address"), _one(values, "address_2"))
+        if address and not junk.is_junk_address(address):
+            yield HOME, f"{name_of_person}|{address}"
+
+
+def _name(values: Mapping[str, Any]) -> str | None:
+    first, last = _one(values, "first_name"), _one(values, "last_name")
+    if not (first and last) and (full := _one(values, "full_name")):
+        parts = split_name(full)
+        first, last = first or parts[0], last or parts[1]
+    return name_key(first, last) if first and last else None
+
+
+def _one(values: Mapping[str, Any], name: str) -> str:
+    return next(_texts(values.get(name)), "")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a value of a form: one, several, or an array of arrays."""
+    left = _MOST
+    waiting = [value]
+    while waiting and left:
+        each = waiting.pop()
+        if isinstance(each, str):
+            left -= 1
+            # Cut first: the normal forms read no more.
+            if text := storable(clean(each[:_LONGEST])):
+                yield text
+        elif isinstance(each, Mapping):
+            waiting.extend(list(each.values())[:_MOST])
+        elif isinstance(each, tuple | list):
+            # The last one wins where a field has one value, so it comes first.
+            waiting.extend(each[-_MOST:])
+
+
+@lru_cache(maxsize=8)
+def _junk(setting: tuple[str, ...], region: str) -> Junk:
+
+    return junk_values(setting, region)

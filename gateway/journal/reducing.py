@@ -1,0 +1,79 @@
+"""Takes a person out of the journal: of their posts stays that there was one, and its outcome."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
+
+from gateway.journal.bodies import ERASED
+from gateway.journal.recording import ACCEPTED
+from gateway.models import Submission, SubmissionKey
+
+AT_ONCE = 200
+
+_submission = Submission.__table__
+_key = SubmissionKey.__table__
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(("address", "content_type", "path", "body_sha256"), ""),
+    **dict.fromkeys(("query", "origin", "caller_request_id", "problems", "unknown", "body")),
+    **dict.fromkeys(("stored_sha256", "headers", "claimed")),
+    "body_size": 0,
+    "flags": ERASED,
+}
+_reduce = (
+    update(_submission)
+    .where(_submission.c.request_id == bindparam("id"))
+    .values(**_EMPTY, decision=bindparam("reduced"), handled_at=bindparam("now"))
+)
+
+
+def posts_of(lead_ids: Collection[int], digests: Collection[bytes]) -> Select[Any]:
+    """Return the statement that finds the posts of a person, those of other leads left out.
+
+    These are the posts of the leads, and those that became no lead and have one of ``digests``.
+    """
+    named = select(_key.c.request_id).where(_key.c.digest.in_(sorted(digests)))
+    return (
+        select(_submission)
+        .where(
+            or_(
+                _submission.c.lead_id.in_(lead_ids),
+                (_submission.c.outcome != ACCEPTED) & _submission.c.request_id.in_(named),
+            )
+        )
+        .where(or_(_submission.c.flags.is_(None), _submission.c.flags != ERASED))
+        .order_by(_submission.c.received_at, _submission.c.request_id)
+    )
+
+
+def reduce_some(
+    connection: Connection, lead_ids: Collection[int], digests: Collection[bytes]
+) -> tuple[int, list[str]]:
+    """Empty some of the person's posts; return how many, and the files that they had."""
+    rows = connection.execute(posts_of(lead_ids, digests).limit(AT_ONCE)).mappings().all()
+    if rows:
+        reduce_rows(connection, rows)
+    return len(rows), [row["stored_sha256"] for row in rows if row["stored_sha256"]]
+
+
+def reduce_rows(connection: Connection, rows: Sequence[Any]) -> None:
+    """Empty these rows: time, caller, command, outcome, codes, lead and action stay."""
+    now = datetime.now(UTC)
+    ids = [row["request_id"] for row in rows]
+    connection.execute(delete(_key).where(_key.c.request_id.in_(ids)))
+    connection.execute(
+        _reduce,
+        [
+            {
+                "id": row["request_id"],
+                "reduced": _action(row["decision"]),
+                "now": row["handled_at"] or now,
+            }
+            for row in rows
+        ],
+    )
+
+
+def _action(decision: Any) -> dict[str, Any] | None:
+    return {"action": decision["action"]} if decision and "action" in decision else None
