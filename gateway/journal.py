@@ -1,8 +1,11 @@
 """What reached us and what became of it: one row a post, written with its lead or alone."""
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -21,12 +24,24 @@ MOST_INLINE = 8 * 1024 * 1024
 """Bytes that may stand in the row where the file store fails; MariaDB takes 16 MB in one packet."""
 
 ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
+SUPERSEDED = "superseded"
 """What may become of a post."""
 
 _submission = Submission.__table__
 _insert = insert(_submission)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
+)
+_find_retry = (
+    select(_submission.c.request_id, _submission.c.lead_id)
+    .where(
+        _submission.c.fields_digest == bindparam("digest"),
+        _submission.c.outcome == ACCEPTED,
+        _submission.c.recorded_at >= bindparam("since"),
+        _submission.c.request_id != bindparam("id"),
+    )
+    .order_by(_submission.c.recorded_at)
+    .limit(1)
 )
 _find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
 
@@ -71,6 +86,8 @@ def record(
             "body_size": call.body_size,
             "body_sha256": call.body_sha256,
             "flags": _flags(call) or None,
+            "recorded_at": datetime.now(UTC),
+            "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
             **kept_body,
         },
     )
@@ -87,6 +104,39 @@ def decision_of(
     """Return the lead and the decision of an accepted post, ``None`` where there is none."""
     row = connection.execute(_find_decision, {"id": request_id}).one_or_none()
     return None if row is None else (row.lead_id, row.decision)
+
+
+def fields_digest(call: Call, caller: Caller | None) -> bytes:
+    """Return 16 bytes that are equal for two posts of one caller with the same fields and values.
+
+    Credentials and the order of names do not count, nor in which form the body came.
+    """
+    said = (
+        caller.name if caller else "",
+        call.command,
+        call.form,
+        [
+            (each.field, each.name, hashlib.sha256(each.content).hexdigest())
+            for each in call.uploads
+        ],
+    )
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).digest()
+
+
+def retry_of(
+    connection: Connection, call: Call, caller: Caller | None
+) -> tuple[str, int | None] | None:
+    """Return the post that the caller of ``call`` sent again and that was accepted since, if any:
+    its request id and its lead."""
+    row = connection.execute(
+        _find_retry,
+        {
+            "digest": fields_digest(call, caller),
+            "since": call.received_at,
+            "id": call.request_id,
+        },
+    ).one_or_none()
+    return None if row is None else (row.request_id, row.lead_id)
 
 
 def keep_body(call: Call, files: FileStore) -> dict[str, Any]:
@@ -112,4 +162,6 @@ def _flags(call: Call) -> str:
         flags.append("fallback_charset")
     if call.credentials.in_address:
         flags.append("credentials_in_address")
+    if call.late and not call.replay_of:
+        flags.append("drained")
     return ",".join(flags)

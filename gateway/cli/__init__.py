@@ -4,6 +4,7 @@ from flask import Flask
 
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
+from gateway.cli.journal import journals
 from gateway.cli.lead import leads
 from gateway.cli.login import logins
 from gateway.cli.match import matching
@@ -12,7 +13,18 @@ from gateway.cli.pool import pools
 from gateway.cli.status import statuses
 from gateway.cli.user import users
 
-NOUNS = (logins, users, pools, statuses, custom_statuses, leads, matching, plugins, config)
+NOUNS = (
+    logins,
+    users,
+    pools,
+    statuses,
+    custom_statuses,
+    leads,
+    matching,
+    journals,
+    plugins,
+    config,
+)
 
 
 def install(app: Flask) -> None:

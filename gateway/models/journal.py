@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.models.base import MARIADB, Bytes, UtcDateTime, db
+from gateway.models.base import MARIADB, Bytes, Digest, UtcDateTime, db
 
 
 class Submission(db.Model):  # type: ignore[name-defined]
@@ -14,6 +14,8 @@ class Submission(db.Model):  # type: ignore[name-defined]
 
     ``body`` holds the bytes with the secrets cut out; a large one lies in the file store under
     ``stored_sha256``. ``body_size`` and ``body_sha256`` are those of the bytes as they came.
+    ``recorded_at`` is when the row was written, long after ``received_at`` where the post was
+    drained. ``fields_digest`` finds accepted posts of one caller with the same fields.
     """
 
     __tablename__ = "submission"
@@ -42,3 +44,5 @@ class Submission(db.Model):  # type: ignore[name-defined]
     body_sha256: Mapped[str] = mapped_column(String(64))
     stored_sha256: Mapped[str | None] = mapped_column(String(64))
     flags: Mapped[str | None] = mapped_column(String(100))
+    recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fields_digest: Mapped[bytes | None] = mapped_column(Digest, index=True)
