@@ -119,7 +119,7 @@ def _drain_one(header: dict[str, Any], body: bytes, system: System) -> str:
     retry = look_up(system.engine, lambda connection: journal.retry_of(connection, call, caller))
     if retry is not None:
         by, lead_id = retry
-        reply = Reply(0, "", lead_id=lead_id, decision={"superseded_by": by})
+        reply = Reply(status=0, status_message="", lead_id=lead_id, decision={"superseded_by": by})
         return _recorded(call, system, Done(reply, journal.SUPERSEDED, caller))
     return perform(call, system, lambda: caller).outcome
 
@@ -144,7 +144,12 @@ def _by_name(name: str | None, system: System) -> Caller | None:
 
 def _refused(refusal: dict[str, Any]) -> Reply:
     problems = tuple(Problem(*each) for each in refusal["problems"])
-    return Reply(1, problems[0].message, lead_id=refusal["lead_id"], problems=problems)
+    return Reply(
+        status=1,
+        status_message=problems[0].message,
+        lead_id=refusal["lead_id"],
+        problems=problems,
+    )
 
 
 def rebuild(header: dict[str, Any], body: bytes, system: System) -> Call:
