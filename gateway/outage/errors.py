@@ -88,9 +88,9 @@ def is_wait(error: BaseException) -> bool:
 
 
 def _code(cause: Any) -> str | int | None:
-    """Return PostgreSQL's SQL state or MariaDB's number."""
-    if hasattr(cause, "sqlstate"):
-        state: str | None = cause.sqlstate
-        return state
+    """Return MariaDB's number or PostgreSQL's SQL state."""
     arguments = getattr(cause, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+    if arguments and isinstance(arguments[0], int):
+        return arguments[0]
+    state: str | None = getattr(cause, "sqlstate", None)
+    return state
