@@ -17,14 +17,16 @@ from sqlalchemy import Engine
 
 from config import Settings
 from gateway import hookspecs
-from gateway.auth import Logins, Passwords
+from gateway.auth import Logins, Passwords, Snapshot
 from gateway.contract import RESERVED, Command, CustomField, MatchRule, System
 from gateway.files import open_files
 from gateway.journal.strangers import Strangers
 from gateway.matching import rules
 from gateway.models import Lead
+from gateway.outage import Breaker
 from gateway.schema import DOCUMENTED, build
 from gateway.sealing import Sealer
+from gateway.spool import Spool
 from gateway.store.group import Group
 
 log = logging.getLogger("gateway.plugins")
@@ -54,6 +56,9 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     custom = _custom_fields(manager, settings, owners)
     match_rules = ours | _match_rules(manager, settings, settings.GATEWAY_PLUGINS, owners)
     _check_default_match(settings, match_rules)
+    sealer = Sealer(settings.GATEWAY_SECRET_KEYS)
+    breaker = Breaker()
+    breaker.watch(engine)
     return System(
         settings=settings,
         schema=build(custom, match_rules, settings),
@@ -66,8 +71,11 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         passwords=Passwords(),
         logins=Logins(),
         group=Group(),
-        sealer=Sealer(settings.GATEWAY_SECRET_KEYS),
+        sealer=sealer,
         strangers=Strangers(settings.GATEWAY_STRANGER_BUDGET),
+        snapshot=Snapshot(),
+        breaker=breaker,
+        spool=Spool(settings.GATEWAY_SPOOL_DIR, settings.GATEWAY_SPOOL_MAX, sealer),
     )
 
 
