@@ -120,6 +120,15 @@ class Settings:
         check=setting_checks.url,
         secret=True,
     )
+    GATEWAY_SPOOL_DIR: str = _row(
+        "instance/spool",
+        "Folder of this node where posts wait while the database is away.",
+    )
+    GATEWAY_SPOOL_MAX: int = _row(
+        1024**3,
+        "Bytes that may wait in the spool; beyond them a post is told to come again.",
+        check=setting_checks.at_least(1024),
+    )
     GATEWAY_SECRET_KEYS: tuple[str, ...] = _row(
         (), "Keys that encrypt bodies and sensitive values at rest; the first writes.", secret=True
     )
@@ -252,6 +261,7 @@ def settings(**values: Any) -> Settings:
         GATEWAY_FIELDS_FILE=str(ROOT / fields_file) if fields_file else "",
         DATABASE_URL=database_url(made.DATABASE_URL),
         GATEWAY_FILES_URL=files_url(made.GATEWAY_FILES_URL),
+        GATEWAY_SPOOL_DIR=str(ROOT / made.GATEWAY_SPOOL_DIR),
     )
 
 

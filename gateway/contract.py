@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from config import Settings
-    from gateway.auth import Logins, Passwords
+    from gateway.auth import Logins, Passwords, Snapshot
     from gateway.files import FileStore
     from gateway.hooks import Hooks
     from gateway.journal.strangers import Strangers
+    from gateway.outage import Breaker
     from gateway.schema import LeadSchema
     from gateway.sealing import Sealer
+    from gateway.spool import Spool
     from gateway.store.group import Group
 
 FormValue = str | tuple[str, ...] | dict[str, Any]
@@ -148,6 +150,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a call, by whom it was made, and what is answered."""
+
+    reply: Reply
+    outcome: str
+    caller: Caller | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back over HTTP: the rendered reply, or a page."""
 
@@ -244,12 +255,17 @@ class MatchRule:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the endpoint: its wire name and the function that answers it."""
+    """A command of the endpoint: its wire name and the function that answers it.
+
+    ``check(call, system, caller)`` raises Refused where the call must be refused whatever is
+    stored; it is asked in place of ``run`` while the database is away, and must not need it.
+    """
 
     name: str
     run: Callable[[Call, System, Caller], Reply]
     _: KW_ONLY
     help: str = ""
+    check: Callable[[Call, System, Caller], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,3 +296,6 @@ class System:
     group: Group[Any]
     sealer: Sealer
     strangers: Strangers
+    snapshot: Snapshot
+    breaker: Breaker
+    spool: Spool

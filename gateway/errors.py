@@ -126,6 +126,9 @@ CODES = {
     "incomplete_upload": "An upload came without its name or without its contents.",
     "lead_not_found": "The lead to update does not exist.",
     "external_id_taken": "The external_id belongs to another lead.",
+    "spooled": "The database is away; the post is saved and is processed when it is back.",
+    "spool_full": "The database is away and the post could not be saved: send it again later.",
+    "unavailable": "A dry run needs the database, which is away: send it again later.",
     "refused": "A plugin refused the post; the message is the plugin's.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }

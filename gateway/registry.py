@@ -13,12 +13,13 @@ from marshmallow import fields
 from sqlalchemy import Engine
 
 from config import Settings
-from gateway.auth import Logins, Passwords
+from gateway.auth import Logins, Passwords, Snapshot
 from gateway.contract import Alias, Command, CustomField, MatchRule, System
 from gateway.errors import BadPlugin
 from gateway.files import open_files
 from gateway.hooks import Hooks, guarded
 from gateway.journal.strangers import Strangers
+from gateway.outage import Breaker
 from gateway.plugin_modules import (
     HOOKS,
     OURS,
@@ -29,6 +30,7 @@ from gateway.plugin_modules import (
 )
 from gateway.schema import build, may_have_alias, why_no_name
 from gateway.sealing import Sealer
+from gateway.spool import Spool
 from gateway.store.group import Group
 
 __all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
@@ -57,6 +59,9 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     custom = _custom_fields(manager, settings, owners)
     match_rules = ours | _match_rules(manager, settings, settings.GATEWAY_PLUGINS, owners)
     _check_default_match(settings, match_rules)
+    sealer = Sealer(settings.GATEWAY_SECRET_KEYS)
+    breaker = Breaker()
+    breaker.watch(engine)
     return System(
         settings=settings,
         schema=build(custom, match_rules, settings),
@@ -69,8 +74,11 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         passwords=Passwords(),
         logins=Logins(),
         group=Group(),
-        sealer=Sealer(settings.GATEWAY_SECRET_KEYS),
+        sealer=sealer,
         strangers=Strangers(settings.GATEWAY_STRANGER_BUDGET),
+        snapshot=Snapshot(),
+        breaker=breaker,
+        spool=Spool(settings.GATEWAY_SPOOL_DIR, settings.GATEWAY_SPOOL_MAX, sealer),
     )
 
 

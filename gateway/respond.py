@@ -14,7 +14,7 @@ HEADER_LIMIT = 4000
 
 _FOR_PAIRS = {"text/plain", "text/*", "*/*", "text/html"}
 _BY_ACCEPT = {"application/json": "json", "application/xml": "xml", "text/xml": "xml"}
-_HTTP_ERRORS = {"too_large": 413}
+_HTTP_ERRORS = {"too_large": 413, "spooled": 503, "spool_full": 503, "unavailable": 503}
 
 
 def render(reply: Reply, call: Call, caller: Caller | None, settings: Settings) -> Answer:

@@ -4,9 +4,9 @@ from flask import Flask
 
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
+from gateway.cli.drain import journals
 from gateway.cli.field import fields
 from gateway.cli.files import files
-from gateway.cli.journal import journals
 from gateway.cli.login import logins
 from gateway.cli.match import matching
 from gateway.cli.person import leads

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from marshmallow import ValidationError
 
 from gateway.contract import Call, Caller, Command, Parsed, Rejected, Reply, System
-from gateway.errors import BadForm, NotAllowed, problem
+from gateway.errors import BadForm, NotAllowed, Refused, problem
 from gateway.formats import Flag
 from gateway.hooks import tell
 from gateway.schema import LeadSchema, parse
@@ -38,19 +38,35 @@ def understand(call: Call, system: System, caller: Caller) -> tuple[Parsed, Sequ
 
     Raises BadForm.
     """
-    settings = system.settings
-    parsed = parse(
+    create_pools = system.settings.GATEWAY_CREATE_POOLS
+    parsed = resolve(_parsed(call, system, caller), system.engine, create_pools=create_pools)
+    return parsed, _settled(parsed, system, caller)
+
+
+def check(call: Call, system: System, caller: Caller) -> None:
+    """Raise Refused where the post is refused whatever is stored; reads no database."""
+    if _dry_run(call, caller):
+        raise Refused(
+            "dry_run: nothing can be decided while the database is away; send it again later",
+            field="dry_run",
+            code="unavailable",
+        )
+    _settled(_parsed(call, system, caller), system, caller)
+
+
+def _parsed(call: Call, system: System, caller: Caller) -> Parsed:
+    return parse(
         call.form,
         system.schema,
         uploads=call.uploads,
         leading_plus=call.leading_plus,
         ignore_empty=caller.ignore_empty,
     )
-    parsed = resolve(parsed, system.engine, create_pools=settings.GATEWAY_CREATE_POOLS)
-    kept = settle(
-        parsed, system.schema, on_invalid=caller.on_invalid or settings.GATEWAY_ON_INVALID
-    )
-    return parsed, kept
+
+
+def _settled(parsed: Parsed, system: System, caller: Caller) -> Sequence[Rejected]:
+    on_invalid = caller.on_invalid or system.settings.GATEWAY_ON_INVALID
+    return settle(parsed, system.schema, on_invalid=on_invalid)
 
 
 def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[Rejected]:
@@ -80,4 +96,6 @@ def _dry_run(call: Call, caller: Caller) -> bool:
     return bool(asked)
 
 
-LEAD_SET = Command("lead_set", lead_set, help="Adds a lead, or updates one that is there.")
+LEAD_SET = Command(
+    "lead_set", lead_set, help="Adds a lead, or updates one that is there.", check=check
+)

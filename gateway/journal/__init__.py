@@ -18,6 +18,7 @@ from gateway.journal.recording import (
     decision_of,
     is_recorded,
     record,
+    retry_of,
 )
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "read_body",
     "read_query",
     "record",
+    "retry_of",
     "search_keys",
 ]

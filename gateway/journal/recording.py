@@ -1,7 +1,10 @@
 """Writes the row of a post, in the transaction of its lead or in one of its own."""
 
+import hashlib
+import json
 import time
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -28,6 +31,17 @@ IS_OPEN = (
 _insert = insert(_submission)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
+)
+_find_retry = (
+    select(_submission.c.request_id, _submission.c.lead_id)
+    .where(
+        _submission.c.fields_digest == bindparam("digest"),
+        _submission.c.outcome == ACCEPTED,
+        _submission.c.recorded_at >= bindparam("since"),
+        _submission.c.request_id != bindparam("id"),
+    )
+    .order_by(_submission.c.recorded_at)
+    .limit(1)
 )
 _find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
 _ADD_KEYS = "INSERT INTO submission_key (digest, request_id) VALUES "
@@ -78,6 +92,8 @@ def record(
             "headers": dict(call.headers) or None,
             "claimed": claimed[:191] or None,
             "replay_of": call.replay_of or None,
+            "recorded_at": datetime.now(UTC),
+            "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
             **kept_body,
         },
     )
@@ -106,10 +122,45 @@ def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) 
     connection.exec_driver_sql(_ADD_KEYS + ", ".join([row] * len(keys)), values)
 
 
+def fields_digest(call: Call, caller: Caller | None) -> bytes:
+    """Return 16 bytes that are equal for two posts of one caller with the same fields and values.
+
+    Credentials and the order of names do not count, nor in which form the body came.
+    """
+    said = (
+        caller.name if caller else "",
+        call.command,
+        call.form,
+        [
+            (each.field, each.name, hashlib.sha256(each.content).hexdigest())
+            for each in call.uploads
+        ],
+    )
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).digest()
+
+
+def retry_of(
+    connection: Connection, call: Call, caller: Caller | None
+) -> tuple[str, int | None] | None:
+    """Return the post that the caller of ``call`` sent again and that was accepted since, if any:
+    its request id and its lead."""
+    row = connection.execute(
+        _find_retry,
+        {
+            "digest": fields_digest(call, caller),
+            "since": call.received_at,
+            "id": call.request_id,
+        },
+    ).one_or_none()
+    return None if row is None else (row.request_id, row.lead_id)
+
+
 def _flags(call: Call) -> str:
     flags = []
     if call.fallback_charset_used:
         flags.append("fallback_charset")
     if call.credentials.in_address:
         flags.append("credentials_in_address")
+    if call.late and not call.replay_of:
+        flags.append("drained")
     return ",".join(flags)

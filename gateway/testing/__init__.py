@@ -127,6 +127,7 @@ def make_gateway(
                 **{
                     "DATABASE_URL": url,
                     "GATEWAY_FILES_URL": f"file://{tmp_path}/files",
+                    "GATEWAY_SPOOL_DIR": f"{tmp_path}/spool",
                     "GATEWAY_PLUGINS": plugins,
                     **values,
                 }
