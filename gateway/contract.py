@@ -206,7 +206,6 @@ class CustomField:
 
     The documented fields are made of the same. ``aliases`` are other wire names for the field;
     ``sensitive`` values are masked wherever they are shown.
-
     ``required_if(values)`` says of the typed values of an insert whether this one must be there, as
     ``required=True`` of the Marshmallow field says of every insert; ``load_default`` is stored with
     a new lead. ``check(values)`` raises ValidationError where the value does not go with the

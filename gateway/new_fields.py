@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, null, or_, select
+from sqlalchemy import Connection, and_, bindparam, null, or_, select
 
+from gateway import journal
 from gateway.contract import FormValue, System
 from gateway.database import reading
 from gateway.models import Submission
 from gateway.normal import shape, storable
 from gateway.schema.parsing import UNKNOWN_LENGTH
-from gateway.transport import kept, names
+from gateway.transport import names
+from gateway.transport.again import request_of
+from gateway.transport.call import build
 
 MOST_NAMES = 1000
 """Names of one caller that are told apart, the most frequent; the rest is counted together."""
@@ -28,6 +31,7 @@ MOST_HELD = 20 * MOST_NAMES
 """Names of one caller that are counted at a time, whatever floods the journal."""
 
 _row = Submission.__table__
+_by_id = select(_row).where(_row.c.request_id == bindparam("id"))
 _PAGE = 1000
 
 
@@ -138,16 +142,16 @@ def _add_shapes(connection: Connection, system: System, fields: Iterable[NewFiel
     for field in fields:
         if field.name is not None:
             by_post.setdefault(field.request_id, []).append(field)
-    columns = ("request_id", "received_at", "query", "content_type", "body", "stored_sha256")
     for request_id, wanting in by_post.items():
-        wanted = select(*(_row.c[name] for name in columns)).where(_row.c.request_id == request_id)
-        row: Any = connection.execute(wanted).mappings().one_or_none()
+        row: Any = connection.execute(_by_id, {"id": request_id}).mappings().one_or_none()
         try:
-            call = kept.read(row, system) if row else None
-        except OSError:
-            call = None  # the file is gone, or the store is down: the names still count
-        if call is None:
+            body = journal.read_body(row, system) if row else None
+            query = journal.read_query(row, system) if row else b""
+        except journal.Unreadable:
+            continue  # the names still count
+        if body is None:
             continue
+        call = build(request_of(row, body=body, query=query), system.settings)
         sent = {storable(name[:UNKNOWN_LENGTH]): value for name, value in call.form.items()}
         for field in wanting:
             if field.name in sent:
