@@ -18,8 +18,9 @@ from bench.proxy import Proxy
 from config import database_url
 from gateway.testing.databases import Databases
 
-SOON = 8
-"""The contract says two seconds; a machine that runs other tests as well may need more."""
+SOON = 15
+"""The contract says two seconds; a machine that runs other tests as well may need more. What
+bench/outage measures is the figure."""
 
 
 class Load:
@@ -158,6 +159,7 @@ def test_gateway_that_starts_without_its_database_takes_posts(
     behind_proxy: Callable[[], tuple[LiveGateway, Proxy, str]],
 ) -> None:
     gateway, proxy, url = behind_proxy()
+    assert gateway.exchange(request(form(external_id="before"))).lead_id
     proxy.refuse()
     os.kill(gateway.process.pid, signal.SIGHUP)
     gateway.wait_for_log("the logins cannot be read now")
@@ -169,7 +171,7 @@ def test_gateway_that_starts_without_its_database_takes_posts(
     proxy.accept()
     wait_until_drained(gateway)
     outcomes, leads = stored(url)
-    assert leads == {"first": 1}
+    assert leads == {"before": 1, "first": 1}
     assert outcomes[wrong.headers["X-Request-Id"]] == "refused"
 
 
