@@ -59,21 +59,21 @@ def run(engine: str, url: str, folder: Path, *, kills: int) -> dict[str, Any]:
     environment = settings(url, folder) | {"GATEWAY_SPOOL_DIR": f"{folder}/spool-{engine}"}
     prepare(environment)
     totals: dict[str, Any] = {"engine": engine, "kills": 0, "masters": 0}
-    client = Client(0, {"ai_login_id": LOGIN, "ai_login_password": PASSWORD})
+    login = {"ai_login_id": LOGIN, "ai_login_password": PASSWORD}
     load: Load | None = None
-    while totals["kills"] < kills:
+    try:
+        while totals["kills"] < kills:
+            with serve("gunicorn.conf.py", environment, folder, workers=2) as server:
+                load = _lead_to(load, Client(server.port, login))
+                totals["kills"] += _kill_some(server.process, kills - totals["kills"])
+                totals["masters"] += 1
         with serve("gunicorn.conf.py", environment, folder, workers=2) as server:
-            client = Client(server.port, client.login)
-            if load is None:
-                load = Load(client)
-            load.client = client
-            totals["kills"] += _kill_some(server.process, kills - totals["kills"])
-            totals["masters"] += 1
-    with serve("gunicorn.conf.py", environment, folder, workers=2) as server:
-        assert load is not None
-        load.client = Client(server.port, client.login)
-        time.sleep(1)
-        load.stop()
+            load = _lead_to(load, Client(server.port, login))
+            time.sleep(1)
+            load.stop()
+    finally:
+        if load is not None:
+            load.stop()
     verdict = judge(load, url)
     return {
         **totals,
@@ -81,6 +81,14 @@ def run(engine: str, url: str, folder: Path, *, kills: int) -> dict[str, Any]:
         "refused": sum(verdict.refused.values()),
         "unanswered": len(load.unanswered),
     }
+
+
+def _lead_to(load: Load | None, client: Client) -> Load:
+    """Return ``load``, which posts to ``client`` from now on; begun where there is none yet."""
+    if load is None:
+        return Load(client)
+    load.client = client
+    return load
 
 
 def _kill_some(master: int, most: int) -> int:

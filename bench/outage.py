@@ -69,6 +69,7 @@ def _run(engine: str, url: str, folder: Path, options: argparse.Namespace) -> di
         prepare(environment)
         server = at_end.enter_context(serve("gunicorn.conf.py", environment, folder, workers=2))
         load = Load(Client(server.port, {"ai_login_id": LOGIN, "ai_login_password": PASSWORD}))
+        at_end.callback(load.stop)
         for number in range(options.outages):
             time.sleep(options.seconds)
             back = _take_away(url, proxy, is_silent=number % 2 == 1)
