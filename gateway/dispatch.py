@@ -60,6 +60,17 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
     Raises what ``outage.is_away`` is true for, and nothing else; what was written may then be in
     the database or not.
     """
+    done = attempt(call, system, identify)
+    if not done.reply.recorded:
+        record(call, system, done)
+    return done
+
+
+def attempt(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
+    """Return what became of ``call``; its row of the journal is written with a lead only.
+
+    Raises as ``perform`` does.
+    """
     caller: Caller | None = None
     outcome = journal.ACCEPTED
     try:
@@ -76,8 +87,6 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
             raise
         log.exception("%s fault", call.request_id)
         reply, outcome = fault(call.request_id), journal.FAILED
-    if not reply.recorded:
-        record(call, system, Done(reply, outcome, caller))
     return Done(reply, outcome, caller)
 
 

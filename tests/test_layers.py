@@ -41,6 +41,7 @@ RANKS = {
     "dispatch": 7,
     "transport": 8,
     "draining": 9,
+    "replaying": 9,
     "app": 9,
     "background": 10,
     "cli": 10,

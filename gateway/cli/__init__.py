@@ -4,13 +4,13 @@ from flask import Flask
 
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
-from gateway.cli.drain import journals
 from gateway.cli.files import files
 from gateway.cli.login import logins
 from gateway.cli.match import matching
 from gateway.cli.person import leads
 from gateway.cli.plugin import plugins
 from gateway.cli.pool import pools
+from gateway.cli.replay import journals
 from gateway.cli.status import statuses
 from gateway.cli.user import users
 

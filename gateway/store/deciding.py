@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
 from gateway.errors import ExternalIdTaken, LeadNotFound
 from gateway.matching import keys_of, still_matches
-from gateway.store import writing
+from gateway.store import late, writing
 from gateway.store.keys import values_of
 from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
 from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
@@ -23,13 +23,19 @@ CREATE, UPDATE = "create", "update"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post on its way into the store."""
+    """One post on its way into the store; ``late_at`` is when one came that is done later."""
 
     parsed: Parsed
     caller: Caller
     system: System
     kept: tuple[Rejected, ...]
     now: datetime
+    late_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When what the post brings is dated: a late one keeps its original time."""
+        return self.late_at or self.now
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -45,7 +51,8 @@ class Post:
 class Decision:
     """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
 
-    ``claims`` are the digests that must be held for this to be true still at the commit.
+    ``held_back`` are the fields that a late post must leave as they are. ``claims`` are the digests
+    that must be held for this to be true still at the commit.
     """
 
     found: Found
@@ -54,6 +61,7 @@ class Decision:
     old_keys: Mapping[bytes, str]
     new_keys: Mapping[bytes, str]
     claims: frozenset[bytes]
+    held_back: tuple[str, ...] = ()
 
     @property
     def action(self) -> str:
@@ -63,6 +71,7 @@ class Decision:
     def trace(self) -> dict[str, Any]:
         """Return why, for the journal, the lead and a dry run: ready for JSON."""
         match = self.found.match
+        held_back = {"held_back": list(self.held_back)} if self.held_back else {}
         return {
             "action": self.action,
             "lead_id": self.found.lead_id,
@@ -72,6 +81,7 @@ class Decision:
             "present": list(match.present),
             "others": list(match.others),
             "changes": list(self.plan.changed),
+            **held_back,
         }
 
 
@@ -100,15 +110,29 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     if stored is not None and found.match.lead_id is not None:
         changes = keep_spelling(parsed.changes, stored.row, system.settings.GATEWAY_REGION)
         parsed = replace(parsed, changes=changes)
-    planned = plan(
-        parsed,
-        stored,
-        system.schema,
-        kept=post.kept,
-        new_external_id=found.new_external_id,
-        now=post.now,
-        zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
-    )
+
+    def planned_for(parsed: Parsed) -> Plan:
+        return plan(
+            parsed,
+            stored,
+            system.schema,
+            kept=post.kept,
+            new_external_id=found.new_external_id,
+            now=post.at,
+            zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
+        )
+
+    planned = planned_for(parsed)
+    held_back: tuple[str, ...] = ()
+    if stored is not None and post.late_at is not None and planned.changed:
+        later = late.set_later(connection, stored, post.late_at)
+        guarded = planned_for(late.without(parsed, later))
+        held_back = tuple(
+            name
+            for name in planned.changed
+            if name in later and (name in parsed.changes or name not in guarded.changed)
+        )
+        planned = guarded
     row = dict(stored.row) if stored else post.defaults
     old_keys, new_keys = {}, {}
     if planned.values:
@@ -126,6 +150,7 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
         old_keys=old_keys,
         new_keys=new_keys,
         claims=frozenset(claims),
+        held_back=held_back,
     )
 
 
