@@ -1,5 +1,6 @@
 """``flask journal replay``: a post that was refused is mended and done again, once."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from gateway.models import Login, Submission
-from gateway.replaying import Replayed, replay
+from gateway.replaying import Corrections, Replayed, replay
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
 
@@ -48,7 +49,7 @@ def change(gateway: Gateway, request_id: str, **values: Any) -> None:
 def replayed(gateway: Gateway, *words: str, exit_code: int = 0) -> list[dict[str, Any]]:
     result = run(gateway, "journal", "replay", *words, "--json")
     assert result.exit_code == exit_code, result.output
-    return list(__import__("json").loads(result.stdout))
+    return list(json.loads(result.stdout))
 
 
 def why(gateway: Gateway, *words: str) -> str:
@@ -178,7 +179,7 @@ def test_replay_that_is_refused_again_leaves_the_post_open(gateway: Gateway) -> 
     old = refuse(gateway)
     (result,) = replayed(gateway, old, "--set", "city=Oslo", exit_code=1)
     assert result["outcome"] == "refused"
-    assert result["messages"] == ["mode: must be insert or update"] or result["messages"]
+    assert result["messages"][0].startswith("mode: ")
     assert row_of(gateway, old)["superseded_by"] is None
     # The new entry is no second post to be replayed: that would make two leads of one.
     new = row_of(gateway, result["replay"])
@@ -296,7 +297,7 @@ def test_replay_overwrites_nothing_newer_and_says_so(gateway: Gateway) -> None:
     (result,) = replayed(gateway, old, "--set", "mode=update")
     for each in (tried, result):
         assert each["decision"]["held_back"] == ["city"]
-        assert each["decision"]["changes"] == ["company", "notes"] or each["decision"]["changes"]
+        assert each["decision"]["changes"] == ["company", "notes"]
     lead = gateway.lead(1001)
     assert lead is not None
     assert (lead["city"], lead["company"], lead["notes"][0]["text"]) == ("Rome", "Late", "hi")
@@ -304,8 +305,6 @@ def test_replay_overwrites_nothing_newer_and_says_so(gateway: Gateway) -> None:
 
 def test_one_of_many_who_replay_at_once_makes_the_lead(gateway: Gateway) -> None:
     old = refuse(gateway)
-    from gateway.replaying import Corrections
-
     mend = Corrections(values={"mode": ("insert",)})
     start = threading.Barrier(8)
     results: list[Replayed] = []
