@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 
 from gateway.auth.snapshot import REFRESH_SECONDS
 from gateway.contract import System
@@ -41,19 +42,27 @@ def _keep(system: System) -> None:
     while True:
         try:
             if system.breaker.is_open and _is_back(system):
-                log.info("the database is back")
+                log.warning("the database is back")
                 system.breaker.close()
             due = REFRESH_SECONDS if system.snapshot.is_taken else TICK_SECONDS
             if not system.breaker.is_open and time.monotonic() - seen_at >= due:
                 _see_logins(system)
                 seen_at = time.monotonic()
             if not system.breaker.is_open and not system.spool.is_empty():
-                drained = drain(system, wait=False)
-                if drained is not None and drained.is_away and not can_write(system.engine):
-                    system.breaker.trip()
+                _drain(system)
         except Exception:
             log.exception("the keeper of the spool failed; it goes on")
         time.sleep(TICK_SECONDS)
+
+
+def _drain(system: System) -> None:
+    drained = drain(system, wait=False)
+    if drained is None:
+        return
+    found = {name: number for name, number in asdict(drained).items() if number}
+    log.warning("the spool was drained: %s", found)
+    if drained.is_away:
+        system.breaker.trip()
 
 
 def _is_back(system: System) -> bool:

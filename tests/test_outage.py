@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pymysql
 import pytest
+from cli_runner import run, shown, with_commands
 from sqlalchemy import Engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
@@ -556,3 +557,16 @@ def test_sqlite_that_another_program_locks_counts_as_away(
     holder.execute("ROLLBACK")
     holder.close()
     assert out.drain().accepted == 1
+
+
+def test_drain_by_hand_says_what_it_did(out: Outage) -> None:
+    gateway = with_commands(out.gateway)
+    with out.away():
+        assert_saved(gateway.send(city="X"))
+        left = run(gateway, "journal", "drain")
+        assert left.exit_code == 1
+        assert "run this again" in left.stderr
+    assert shown(gateway, "journal", "drain") == {
+        name: {"accepted": 1, "is_away": False}.get(name, 0)
+        for name in draining.Drained.__dataclass_fields__
+    }

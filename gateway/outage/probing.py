@@ -12,10 +12,10 @@ from gateway.models import MatchClaim
 from gateway.outage.breaker import Breaker, shut
 from gateway.outage.errors import is_away
 
-WAIT_SECONDS = 0.6
+WAIT_SECONDS = 0.5
 """After how long a wait for the database is looked into."""
 
-ANSWER_SECONDS = 0.7
+ANSWER_SECONDS = 0.6
 """How long a database may take to say that it is there. Both together, and the time of writing the
 post down, are less than the two seconds in which a caller is answered."""
 

@@ -18,8 +18,9 @@ from bench.proxy import Proxy
 from config import database_url
 from gateway.testing.databases import Databases
 
-SOON = 8
-"""The contract says two seconds; a machine that runs other tests as well may need more."""
+SOON = 15
+"""The contract says two seconds; a machine that runs other tests as well may need more. What
+bench/outage measures is the figure."""
 
 
 class Load:
@@ -107,9 +108,13 @@ def assert_none_lost_none_doubled(load: Load, url: str) -> None:
     assert leads == dict.fromkeys(load.answers, 1)
 
 
+def spooled(gateway: LiveGateway) -> list[Path]:
+    return list((gateway.folder / "spool").rglob("*.post"))
+
+
 def wait_until_drained(gateway: LiveGateway) -> None:
     end = time.monotonic() + PATIENCE
-    while list((gateway.folder / "spool").rglob("*.post")):
+    while spooled(gateway):
         assert time.monotonic() < end, gateway.log[-3000:]
         time.sleep(0.1)
 
@@ -154,18 +159,25 @@ def test_gateway_that_starts_without_its_database_takes_posts(
     behind_proxy: Callable[[], tuple[LiveGateway, Proxy, str]],
 ) -> None:
     gateway, proxy, url = behind_proxy()
+    assert gateway.exchange(request(form(external_id="before"))).lead_id
     proxy.refuse()
     os.kill(gateway.process.pid, signal.SIGHUP)
     gateway.wait_for_log("the logins cannot be read now")
-    answer = gateway.exchange(request(form(external_id="first")))
-    assert answer.headers["X-Gateway-Error"] == "spooled"
-    assert list((gateway.folder / "spool" / "unproven").glob("*.post"))
+    # The workers of before go on for a moment, and know the logins.
+    unproven = gateway.folder / "spool" / "unproven"
+    posts = {"before": 1}
+    while not list(unproven.glob("*.post")):
+        name = f"p{len(posts)}"
+        posts[name] = 1
+        answer = gateway.exchange(request(form(external_id=name)))
+        assert answer.headers["X-Gateway-Error"] == "spooled"
+        assert len(posts) < 1_000
     wrong = gateway.exchange(request(form(external_id="no", ai_login_password="guess")))
     assert wrong.headers["X-Gateway-Error"] in ("spooled", "authentication_failed")
     proxy.accept()
     wait_until_drained(gateway)
     outcomes, leads = stored(url)
-    assert leads == {"first": 1}
+    assert leads == posts
     assert outcomes[wrong.headers["X-Request-Id"]] == "refused"
 
 
@@ -179,11 +191,14 @@ def test_drain_that_is_killed_in_the_middle_goes_on(
     load.wait_for("spooled", 60)
     load.stop()
     proxy.accept()
+    waiting = len(spooled(gateway))
     for _ in range(3):
-        gateway.wait_for_log("drained outcome=accepted")
+        # As soon as some are drained and, mostly, before all are.
+        while (left := len(spooled(gateway))) == waiting and left:
+            time.sleep(0.005)
+        waiting = left
         for worker in workers(gateway):
             os.kill(worker, signal.SIGKILL)
-        time.sleep(0.3)
     wait_until_drained(gateway)
     assert_none_lost_none_doubled(load, url)
 
