@@ -86,6 +86,7 @@ class Call:
     ``headers`` are those that the journal keeps so that the call can be made again.
     ``late`` says that the post is done after its time (drained or replayed): it never overwrites
     what a later post has set. ``replay_of`` is the request id of the post that it repeats.
+    ``corrected`` are the names that an operator has set or taken out for it.
     ``problem`` is set where the bytes could not be read; such a call is only refused and kept.
     """
 
@@ -114,6 +115,7 @@ class Call:
     started: int = field(default_factory=time.perf_counter_ns)
     late: bool = False
     replay_of: str = ""
+    corrected: tuple[str, ...] = ()
     problem: Refused | None = None
 
 

@@ -101,6 +101,17 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
     Raises what ``outage.is_away`` is true for, and nothing else; what was written may then be in
     the database or not.
     """
+    done = attempt(call, system, identify)
+    if not done.reply.recorded:
+        record(call, system, done)
+    return done
+
+
+def attempt(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
+    """Return what became of ``call``; its row of the journal is written with a lead only.
+
+    Raises as ``perform`` does.
+    """
     caller: Caller | None = None
     outcome = journal.ACCEPTED
     try:
@@ -119,8 +130,6 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
         what = error if isinstance(error, PluginFault) else "fault"
         log.exception("%s %s", call.request_id, what)
         reply, outcome = fault(call.request_id), journal.FAILED
-    if not reply.recorded:
-        record(call, system, Done(reply, outcome, caller))
     return Done(reply, outcome, caller)
 
 

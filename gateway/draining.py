@@ -8,7 +8,6 @@ drained post from overwriting it.
 
 import base64
 import logging
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from gateway.sealing import CannotOpen
 from gateway.spool import BrokenFile
 from gateway.store.deciding import Post, posted
 from gateway.transport import call as transport_call
+from gateway.transport.again import late_call
 from gateway.transport.reading import Body
 
 log = logging.getLogger("gateway.spool")
@@ -167,8 +167,7 @@ def rebuild(header: dict[str, Any], body: bytes, system: System) -> Call:
         query=header["query"].encode("latin-1"),
         body=Body(body, header["body_size"], header["body_sha256"]),
     )
-    call = transport_call.build(request, system.settings)
-    call = replace(call, late=True, started=time.perf_counter_ns())
+    call = late_call(request, system.settings)
     if not header["has_body"]:
         call = replace(call, body=None)
     if "command" in header:

@@ -129,6 +129,7 @@ CODES = {
     "spooled": "The database is away; the post is saved and is processed when it is back.",
     "spool_full": "The database is away and the post could not be saved: send it again later.",
     "unavailable": "A dry run needs the database, which is away: send it again later.",
+    "already_replayed": "A replay found that the post is done already, or erased.",
     "refused": "A plugin refused the post; the message is the plugin's.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }

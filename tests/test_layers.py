@@ -45,6 +45,7 @@ RANKS = {
     "transport": 8,
     "new_fields": 9,
     "draining": 9,
+    "replaying": 9,
     "app": 9,
     "background": 10,
     "cli": 10,

@@ -26,6 +26,7 @@ __all__ = [
     "Logins",
     "Passwords",
     "Snapshot",
+    "ended",
     "hash_password",
     "identify",
     "identify_offline",
@@ -131,6 +132,14 @@ def known(name: str, system: System) -> Caller | None:
     """Return the login ``name`` as a caller, without any proof: for a person who tries a post."""
     row = _row(system.engine, _by_name, name=name) if _is_storable(name) else None
     return None if row is None else _caller(row)
+
+
+def ended(name: str, system: System) -> str:
+    """Return how the login ``name`` ended, disabled or retired; empty text where it did not."""
+    row = _row(system.engine, _by_name, name=name) if _is_storable(name) else None
+    if row is None:
+        return ""
+    return "retired" if row.retired_at else "disabled" if row.disabled_at else ""
 
 
 class Logins:

@@ -4,7 +4,6 @@ from flask import Flask
 
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
-from gateway.cli.drain import journals
 from gateway.cli.field import fields
 from gateway.cli.files import files
 from gateway.cli.login import logins
@@ -12,6 +11,7 @@ from gateway.cli.match import matching
 from gateway.cli.person import leads
 from gateway.cli.plugin import plugins
 from gateway.cli.pool import pools
+from gateway.cli.replay import journals
 from gateway.cli.status import statuses
 from gateway.cli.user import users
 

@@ -11,14 +11,9 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
+from gateway.journal.outcomes import ACCEPTED, UNHANDLED
+from gateway.journal.replacing import supersede
 from gateway.models import Submission
-
-ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
-QUARANTINED, SUPERSEDED = "quarantined", "superseded"
-"""What may become of a post."""
-
-UNHANDLED = (REFUSED, FAILED, QUARANTINED)
-"""Outcomes that somebody may still want to mend and replay."""
 
 _submission = Submission.__table__
 IS_OPEN = (
@@ -66,6 +61,11 @@ def record(
     ``kept_body`` comes from ``keep_body``, which must have run before, ``keys`` from
     ``search_keys``; ``claimed`` is the login that a stranger named.
     """
+    now = datetime.now(UTC)
+    # A replay that is refused again is no second post to be mended: the first one stays that.
+    is_settled = bool(call.replay_of) and outcome != ACCEPTED
+    if call.corrected and decision:
+        decision = {**decision, "corrected": list(call.corrected)}
     connection.execute(
         _insert,
         {
@@ -92,12 +92,15 @@ def record(
             "headers": dict(call.headers) or None,
             "claimed": claimed[:191] or None,
             "replay_of": call.replay_of or None,
-            "recorded_at": datetime.now(UTC),
+            "handled_at": now if is_settled else None,
+            "recorded_at": now,
             "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
             **kept_body,
         },
     )
     _add_keys(connection, call.request_id, keys)
+    if call.replay_of and outcome == ACCEPTED:
+        supersede(connection, call.replay_of, by=call.request_id)
 
 
 def is_recorded(connection: Connection, request_id: str) -> bool:

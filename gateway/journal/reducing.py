@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from gateway.journal.bodies import ERASED
-from gateway.journal.recording import ACCEPTED
+from gateway.journal.outcomes import ACCEPTED
 from gateway.models import Submission, SubmissionKey
 
 AT_ONCE = 200

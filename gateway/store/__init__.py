@@ -60,7 +60,8 @@ def store(
     ``kept`` are the values that go into a note instead. With ``dry_run`` everything is decided and
     nothing is written or reserved. Raises LeadNotFound and ExternalIdTaken.
     """
-    post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC))
+    late_at = call.received_at if call.late else None
+    post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at)
     if dry_run:
         return database.look_up(
             system.engine, lambda connection: _outcome(decide(post, connection))
@@ -124,6 +125,8 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
     request_id = prepared.call.request_id
 
     def work(connection: Connection) -> Outcome:
+        if prepared.call.replay_of:
+            journal.hold_original(connection, prepared.call.replay_of)
         decision = decide(post, connection, lock=True)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
         whole = _with_pool(post, decision, connection)
@@ -140,17 +143,20 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
 def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> Outcome:
     request_id, planned = prepared.call.request_id, decision.plan
     trace = decision.trace() | {"request_id": request_id}
-    stamp: dict[str, Any] = {"now": post.now, "request_id": request_id}
+    stamp: dict[str, Any] = {"now": post.at, "request_id": request_id}
     values = planned.values
     lead_id = decision.found.lead_id
     if decision.stored is None or lead_id is None:
         lead_id = writing.insert_lead(
-            connection, {**post.defaults, **values, "match": trace}, now=post.now
+            connection, {**post.defaults, **values, "match": trace}, at=post.at, now=post.now
         )
     elif planned.changed or prepared.uploads or planned.new_external_id:
         stamped = {**values, "match": trace, "updated_at": post.now}
         writing.update_lead(connection, lead_id, stamped)
-        record_changes(connection, lead_id, decision.stored, planned, **stamp)
+        # The history tells when a value was stored; the journal, when its post came.
+        record_changes(
+            connection, lead_id, decision.stored, planned, now=post.now, request_id=request_id
+        )
     write_keys(
         connection,
         lead_id,
@@ -175,7 +181,7 @@ def _write(connection: Connection, post: Post, decision: Decision, prepared: _Pr
         lead_id=lead_id,
         problems=[rejected.problem for rejected in post.kept],
         unknown=post.parsed.unknown,
-        decision=decision.trace(),
+        decision=decision.trace() | ({"same": list(planned.same)} if planned.same else {}),
         keys=prepared.keys,
     )
     uploads = [upload for upload, _ in prepared.uploads]

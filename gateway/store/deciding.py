@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
 from gateway.errors import ExternalIdTaken, LeadNotFound
 from gateway.matching import keys_of, still_matches
-from gateway.store import writing
+from gateway.store import late, writing
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import read_values, values_of
 from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
@@ -26,7 +26,8 @@ CREATE, UPDATE = "create", "update"
 class Post:
     """One post on its way into the store.
 
-    ``settled`` are its changes as the plugins left them, where they have been asked already.
+    ``settled`` are its changes as the plugins left them, where they have been asked already;
+    ``late_at`` is when a post came that is done later.
     """
 
     parsed: Parsed
@@ -35,6 +36,12 @@ class Post:
     kept: tuple[Rejected, ...]
     now: datetime
     settled: Mapping[str, Any] | None = None
+    late_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When what the post brings is dated: a late one keeps its original time."""
+        return self.late_at or self.now
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -50,8 +57,9 @@ class Post:
 class Decision:
     """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
 
-    ``changes`` are those of the post that count, as the plugins left them. ``claims`` are the
-    digests that must be held for this to be true still at the commit.
+    ``changes`` are those of the post that count, as the plugins left them; ``held_back`` are the
+    fields that a late post must leave as they are. ``claims`` are the digests that must be held for
+    this to be true still at the commit.
     """
 
     found: Found
@@ -61,6 +69,7 @@ class Decision:
     old_keys: Mapping[bytes, str]
     new_keys: Mapping[bytes, str]
     claims: frozenset[bytes]
+    held_back: tuple[str, ...] = ()
 
     @property
     def action(self) -> str:
@@ -70,6 +79,7 @@ class Decision:
     def trace(self) -> dict[str, Any]:
         """Return why, for the journal, the lead and a dry run: ready for JSON."""
         match = self.found.match
+        held_back = {"held_back": list(self.held_back)} if self.held_back else {}
         return {
             "action": self.action,
             "lead_id": self.found.lead_id,
@@ -79,7 +89,9 @@ class Decision:
             "present": list(match.present),
             "others": list(match.others),
             "changes": list(self.plan.changed),
-        } | ({"cut_off": True} if match.cut_off else {})
+            **({"cut_off": True} if match.cut_off else {}),
+            **held_back,
+        }
 
 
 def first_claims(post: Post) -> frozenset[bytes]:
@@ -105,15 +117,31 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
     changes = _settled(post, found, stored, connection)
-    planned = plan(
-        replace(parsed, changes=changes),
-        stored,
-        system.schema,
-        kept=post.kept,
-        new_external_id=found.new_external_id,
-        now=post.now,
-        zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
-    )
+
+    def planned_for(parsed: Parsed) -> Plan:
+        return plan(
+            parsed,
+            stored,
+            system.schema,
+            kept=post.kept,
+            new_external_id=found.new_external_id,
+            now=post.at,
+            zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
+        )
+
+    parsed = replace(parsed, changes=changes)
+    planned = planned_for(parsed)
+    held_back: tuple[str, ...] = ()
+    if stored is not None and post.late_at is not None and planned.changed:
+        later = late.set_later(connection, stored, post.late_at)
+        parsed = late.without(parsed, later)
+        guarded = planned_for(parsed)
+        held_back = tuple(
+            name
+            for name in planned.changed
+            if name in later and (name in changes or name not in guarded.changed)
+        )
+        planned = guarded
     row = dict(stored.row) if stored else post.defaults
     old_keys, new_keys = {}, {}
     if planned.values:
@@ -127,11 +155,12 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     return Decision(
         found=found,
         stored=stored,
-        changes=changes,
+        changes=parsed.changes,
         plan=planned,
         old_keys=old_keys,
         new_keys=new_keys,
         claims=frozenset(claims),
+        held_back=held_back,
     )
 
 

@@ -62,9 +62,11 @@ def find_by_external_id(connection: Connection, external_id: str) -> int | None:
     return found
 
 
-def insert_lead(connection: Connection, values: Mapping[str, Any], *, now: datetime) -> int:
-    """Make the lead's row of ``values`` by column, and return its id."""
-    row = {**_NOTHING, **values, "created_at": now, "updated_at": now}
+def insert_lead(
+    connection: Connection, values: Mapping[str, Any], *, at: datetime, now: datetime
+) -> int:
+    """Make the lead's row of ``values`` by column, dated ``at``, and return its id."""
+    row = {**_NOTHING, **values, "created_at": at, "updated_at": now}
     return inserted_key(connection.execute(_insert_lead, row))
 
 
