@@ -61,7 +61,7 @@ def store(
     nothing is written or reserved. Raises LeadNotFound and ExternalIdTaken.
     """
     late_at = call.received_at if call.late else None
-    post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at)
+    post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at=late_at)
     if dry_run:
         return database.look_up(
             system.engine, lambda connection: _outcome(decide(post, connection))
