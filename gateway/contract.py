@@ -79,6 +79,8 @@ class Call:
     ``query`` are the bytes to keep in the journal: exact, but with the secrets cut out; ``body`` is
     ``None`` where it may not be kept (too large, or so broken that secrets cannot be found).
     ``started`` is a reading of ``time.perf_counter_ns``, for the duration in the journal.
+    ``stored`` gets the id of the lead that the call stores, one at most: the journal has one row
+    for both.
     ``late`` says that the post is done after its time (drained or replayed): it never overwrites
     what a later post has set. ``replay_of`` is the request id of the post that it repeats.
     ``problem`` is set where the bytes could not be read; such a call is only refused and kept.
@@ -106,6 +108,7 @@ class Call:
     body_sha256: str = ""
     fallback_charset_used: bool = False
     started: int = field(default_factory=time.perf_counter_ns)
+    stored: list[int] = field(default_factory=list, repr=False, compare=False)
     late: bool = False
     replay_of: str = ""
     problem: Refused | None = None

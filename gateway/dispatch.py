@@ -35,7 +35,8 @@ def dispatch(call: Call, system: System) -> Answer:
         what = error if isinstance(error, PluginFault) else "fault"
         log.exception("%s %s", call.request_id, what)
         reply, outcome = fault(call.request_id), journal.FAILED
-    if not reply.recorded:
+    # A plugin's command may have stored a lead, and the row with it, and failed after that.
+    if not (reply.recorded or call.stored):
         _record(call, system, reply, caller=caller, outcome=outcome)
     log.info(
         "%s command=%s caller=%s outcome=%s status=%d lead=%s codes=%s us=%d",
@@ -54,6 +55,7 @@ def dispatch(call: Call, system: System) -> Answer:
 
 def refuse(refusal: Refused) -> Reply:
     """Return the reply for a refusal: status 1, the only failure value ever documented."""
+    hooks.tidy(refusal)
     return Reply(
         status=1,
         status_message=refusal.problems[0].message,
