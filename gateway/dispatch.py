@@ -102,7 +102,8 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
     the database or not.
     """
     done = attempt(call, system, identify)
-    if not done.reply.recorded:
+    # A plugin's command may have stored a lead, and the row with it, and failed after that.
+    if not (done.reply.recorded or call.stored):
         record(call, system, done)
     return done
 

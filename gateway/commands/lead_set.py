@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from marshmallow import ValidationError
 
 from gateway.contract import Call, Caller, Command, Parsed, Rejected, Reply, System
-from gateway.errors import BadForm, NotAllowed, Refused, problem
+from gateway.errors import BadForm, NotAllowed, PluginFault, Refused, problem
 from gateway.formats import Flag
 from gateway.hooks import tell
 from gateway.schema import LeadSchema, parse
@@ -18,9 +18,13 @@ UPDATED = "Lead Update Successful"
 
 def lead_set(call: Call, system: System, caller: Caller) -> Reply:
     """Insert or update one lead; answers with its id. Raises Refused for every cause."""
+    if call.stored:
+        raise PluginFault(f"command {call.command} stores a second lead by one call")
     dry_run = _dry_run(call, caller)
     parsed, kept = understand(call, system, caller)
     outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
+    if not dry_run and outcome.lead_id is not None:
+        call.stored.append(outcome.lead_id)
     if outcome.event is not None:
         tell(system.hooks, outcome.event)
     return Reply(
