@@ -4,7 +4,7 @@ import logging
 import time
 
 from gateway import auth, journal, respond
-from gateway.contract import Answer, Call, Caller, Command, FormValue, Reply, System
+from gateway.contract import Answer, Call, Caller, Command, Reply, System
 from gateway.database import in_transaction
 from gateway.errors import Problem, Refused, UnknownCommand
 
@@ -25,6 +25,8 @@ def dispatch(call: Call, system: System) -> Answer:
         reply = _command(call, system).run(call, system, caller)
         if reply.decision is not None:
             outcome = journal.DRY_RUN
+        elif reply.repeat_of:
+            outcome = journal.SUPERSEDED
     except Refused as refusal:
         reply, outcome = refuse(refusal), journal.REFUSED
     except Exception:
@@ -53,6 +55,7 @@ def refuse(refusal: Refused) -> Reply:
         status_message=refusal.problems[0].message,
         lead_id=refusal.lead_id,
         problems=refusal.problems,
+        recorded=refusal.recorded,
     )
 
 
@@ -78,7 +81,7 @@ def _record(
     """Write the journal's row of a post that stored nothing."""
     try:
         body = journal.keep_body(call, system, is_stranger=caller is None)
-        keys = journal.search_keys(_fields(call, system), system.settings)
+        keys = journal.sent_keys(call, system)
         in_transaction(
             system.engine,
             lambda connection: journal.record(
@@ -92,18 +95,13 @@ def _record(
                 decision=reply.decision,
                 claimed=auth.claimed(call.credentials) if caller is None else "",
                 keys=keys,
+                superseded_by=reply.repeat_of if outcome == journal.SUPERSEDED else "",
             ),
         )
         if caller is None:
             system.strangers.count(system.engine, len(body["body"] or b"") + len(call.query))
     except Exception:  # the caller gets its answer whatever the journal does
         log.exception("%s could not be written to the journal", call.request_id)
-
-
-def _fields(call: Call, system: System) -> dict[str, FormValue]:
-    """Return what was sent, by the names of the fields."""
-    aliases = system.schema.aliases
-    return {aliases.get(name, name): value for name, value in call.form.items()}
 
 
 def _word(text: str) -> str:

@@ -35,6 +35,8 @@ class Refused(Exception):
         super().__init__(message)
         self.problems: tuple[Problem, ...] = (Problem(field or "", code, message),)
         self.lead_id: int | None = None
+        self.recorded = False
+        """Whether the journal has its row already."""
 
 
 class BadForm(Refused):
@@ -99,6 +101,27 @@ class ExternalIdTaken(Refused):
         self.lead_id = lead_id
 
 
+class KeyReused(Refused):
+    """The idempotency key was used for another post."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency_key: used before for a post with other fields or values; send a new key",
+            field="idempotency_key",
+            code="idempotency_key_reused",
+        )
+
+
+class RepeatInProgress(Refused):
+    """The first post under the same key has no answer yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first post of this repeat is still being processed; send it again later",
+            code="repeat_in_progress",
+        )
+
+
 CODES = {
     "authentication_failed": "No login, or one that is wrong, retired or disabled.",
     "not_allowed": "The login is not allowed to do this.",
@@ -114,6 +137,8 @@ CODES = {
     "incomplete_upload": "An upload came without its name or without its contents.",
     "lead_not_found": "The lead to update does not exist.",
     "external_id_taken": "The external_id belongs to another lead.",
+    "idempotency_key_reused": "The idempotency key was used for a post with other fields.",
+    "repeat_in_progress": "The first post of this repeat has no answer yet; send it again later.",
     "refused": "A plugin refused the post; the message is the plugin's.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }

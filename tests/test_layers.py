@@ -24,6 +24,7 @@ RANKS = {
     "files": 2,
     "sealing": 2,
     "": 3,  # gateway/__init__.py, the face for plugins
+    "repeats": 3,
     "schema": 4,
     "matching": 4,
     "respond": 4,

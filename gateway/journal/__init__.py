@@ -6,7 +6,7 @@
 """
 
 from gateway.journal.bodies import Unreadable, is_erased, keep_body, read_body, read_query
-from gateway.journal.keys import search_keys
+from gateway.journal.keys import search_keys, sent_keys
 from gateway.journal.recording import (
     ACCEPTED,
     DRY_RUN,
@@ -37,4 +37,5 @@ __all__ = [
     "read_query",
     "record",
     "search_keys",
+    "sent_keys",
 ]

@@ -39,11 +39,13 @@ def record(
     decision: Mapping[str, Any] | None = None,
     claimed: str = "",
     keys: Collection[bytes] = (),
+    superseded_by: str = "",
 ) -> None:
     """Write the row of ``call`` in the transaction of ``connection``.
 
     ``kept_body`` comes from ``keep_body``, which must have run before, ``keys`` from
-    ``search_keys``; ``claimed`` is the login that a stranger named.
+    ``search_keys``; ``claimed`` is the login that a stranger named; ``superseded_by`` the post
+    whose answer this one was given, because it repeats it.
     """
     connection.execute(
         _insert,
@@ -71,6 +73,7 @@ def record(
             "headers": dict(call.headers) or None,
             "claimed": claimed[:191] or None,
             "replay_of": call.replay_of or None,
+            "superseded_by": superseded_by or None,
             **kept_body,
         },
     )
