@@ -212,9 +212,9 @@ def _give_again(found: Mapping[str, Any], key: Key) -> None:
 def _problems(found: Mapping[str, Any]) -> list[Problem]:
     if found["problems"]:
         return [Problem(*each) for each in found["problems"]]
-    # Of a person who was erased only the codes are left.
-    codes = (found["codes"] or "").split(",")
-    return [Problem("", code, CODES.get(code, code)) for code in codes if code]
+    # Of a person who was erased only the codes are left; of a success they were warnings.
+    codes = "" if found["decision"] else found["codes"] or ""
+    return [Problem("", code, CODES.get(code, code)) for code in codes.split(",") if code]
 
 
 def _unquoted(text: str) -> str:
