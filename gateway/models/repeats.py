@@ -11,7 +11,7 @@ from gateway.models.base import MARIADB, Digest, UtcDateTime, db
 class RepeatKey(db.Model):  # type: ignore[name-defined]
     """The first post under a key of a caller, until ``expires_at``.
 
-    Its answer is what the journal says of ``request_id``, written in the same transaction: nothing
+    Its answer is what the journal says of ``request_id``, written in the same transaction: no value
     of a person stands here. ``fields`` digests what was sent, so that other fields are noticed.
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import journal, repeats
 from gateway.contract import Call, Caller, System
@@ -61,5 +61,5 @@ def _keep(
             is_committed=lambda connection: journal.is_recorded(connection, call.request_id),
         )
         refusal.recorded = True
-    except DBAPIError:  # the caller gets its refusal whatever the database does
+    except SQLAlchemyError:  # the caller gets its refusal whatever the database does
         log.exception("%s: the refusal could not be kept under its key", call.request_id)

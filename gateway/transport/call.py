@@ -183,11 +183,11 @@ def _control(text: str) -> str:
 def _key(text: str) -> str:
     """Return an idempotency key, or of one longer than any may be so much that it is refused.
 
-    Two keys must never become one: of the long one nothing but its end is taken away.
+    Two keys must never become one, so what is left of the long one stays too long.
     """
     if len(text) <= _CONTROL_LENGTH:
         return _control(text)
-    return normal.storable(text[:_CONTROL_LENGTH])[:_CONTROL_LENGTH]
+    return _control(text).ljust(_CONTROL_LENGTH, "?")
 
 
 def _is_field(name: str) -> bool:
