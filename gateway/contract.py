@@ -142,7 +142,8 @@ class Reply:
 
     ``status`` 0 is success. ``problems`` are the refusals, ``warnings`` the values kept aside.
     ``decision`` is what a dry run would do. ``recorded`` says that the journal's row was written
-    with the lead; where it was not, dispatch writes it.
+    with the lead; where it was not, dispatch writes it. ``repeat_of`` is the request id of the post
+    whose answer this is, where it is given again.
     """
 
     status: int
@@ -152,6 +153,7 @@ class Reply:
     warnings: tuple[Problem, ...] = ()
     decision: Mapping[str, Any] | None = None
     recorded: bool = False
+    repeat_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ def refuse(refusal: Refused) -> Reply:
         status_message=refusal.problems[0].message,
         lead_id=refusal.lead_id,
         problems=refusal.problems,
+        recorded=refusal.recorded,
     )
 
 
