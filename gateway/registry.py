@@ -25,6 +25,7 @@ from gateway.matching import rules
 from gateway.models import Lead
 from gateway.schema import DOCUMENTED, build
 from gateway.sealing import Sealer
+from gateway.store import vault
 from gateway.store.group import Group
 
 log = logging.getLogger("gateway.plugins")
@@ -54,9 +55,12 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     custom = _custom_fields(manager, settings, owners)
     match_rules = ours | _match_rules(manager, settings, settings.GATEWAY_PLUGINS, owners)
     _check_default_match(settings, match_rules)
+    schema = build(custom, match_rules, settings)
+    sealer = Sealer(settings.GATEWAY_SECRET_KEYS)
+    vault.attach(engine, vault.Vault(sealer, schema))
     return System(
         settings=settings,
-        schema=build(custom, match_rules, settings),
+        schema=schema,
         match_rules=match_rules,
         commands={command.name: command for command in commands},
         hooks=manager.hook,
@@ -66,7 +70,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         passwords=Passwords(),
         logins=Logins(),
         group=Group(),
-        sealer=Sealer(settings.GATEWAY_SECRET_KEYS),
+        sealer=sealer,
         strangers=Strangers(settings.GATEWAY_STRANGER_BUDGET),
     )
 

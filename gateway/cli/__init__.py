@@ -11,6 +11,7 @@ from gateway.cli.match import matching
 from gateway.cli.person import leads
 from gateway.cli.plugin import plugins
 from gateway.cli.pool import pools
+from gateway.cli.secrets import secret_keys
 from gateway.cli.status import statuses
 from gateway.cli.user import users
 
@@ -24,6 +25,7 @@ NOUNS = (
     matching,
     journals,
     files,
+    secret_keys,
     plugins,
     config,
 )

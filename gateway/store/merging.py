@@ -30,6 +30,7 @@ from gateway.store.locating import external_id_digest, follow_merge
 from gateway.store.planning import WIRE_NAMES
 from gateway.store.reading import shown
 from gateway.store.rekeying import replace_keys
+from gateway.store.vault import vault_of
 
 MOVED = {
     "notes": LeadNote.__table__,
@@ -154,7 +155,7 @@ def _plan(connection: Connection, ids: Sequence[int], *, lock: bool) -> tuple[_W
     for lead_id in ids:
         if lead_id not in rows:
             raise CannotMerge(_why_missing(connection, lead_id))
-    leads = {lead_id: _Whole(dict(rows[lead_id])) for lead_id in ids}
+    leads = {lead_id: _Whole(dict(vault_of(connection).open_row(rows[lead_id]))) for lead_id in ids}
     for lead_id, label in connection.execute(_read_tags, {"ids": ids}):
         leads[lead_id].tags.append(label)
     keep, *others = ids
