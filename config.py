@@ -27,6 +27,10 @@ DRIVERS = {
 """What a plain database URL means; a URL that names its driver passes through as it is."""
 
 
+DECLARED = "plugins.declared"
+"""The plugin that reads GATEWAY_FIELDS_FILE."""
+
+
 class BadSettings(Exception):
     """Some settings cannot be read; the text has one line for each."""
 
@@ -59,6 +63,11 @@ class Settings:
     )
     GATEWAY_PLUGINS: tuple[str, ...] = _row(
         (), "Plugin modules to load, in this order, separated by commas."
+    )
+    GATEWAY_FIELDS_FILE: str = _row(
+        "",
+        "TOML file that declares fields and match rules without Python (docs/fields_file.md); "
+        "plugins.declared reads it and need not be listed.",
     )
     GATEWAY_ENDPOINTS: tuple[str, ...] = _row(
         ("/service", "/service.php"), "Paths that take posts.", check=setting_checks.paths
@@ -110,6 +119,15 @@ class Settings:
         "Where uploaded files go: file://…, or s3://bucket/prefix (pip install s3fs).",
         check=setting_checks.url,
         secret=True,
+    )
+    GATEWAY_SPOOL_DIR: str = _row(
+        "instance/spool",
+        "Folder of this node where posts wait while the database is away.",
+    )
+    GATEWAY_SPOOL_MAX: int = _row(
+        1024**3,
+        "Bytes that may wait in the spool; beyond them a post is told to come again.",
+        check=setting_checks.at_least(1024),
     )
     GATEWAY_SECRET_KEYS: tuple[str, ...] = _row(
         (),
@@ -237,11 +255,22 @@ def settings(**values: Any) -> Settings:
         if isinstance(value, list | tuple):
             values[name] = _words(value)
     made = Settings(**values)
+    fields_file = made.GATEWAY_FIELDS_FILE
     return replace(
         made,
+        GATEWAY_PLUGINS=with_declared(made.GATEWAY_PLUGINS)
+        if fields_file
+        else made.GATEWAY_PLUGINS,
+        GATEWAY_FIELDS_FILE=str(ROOT / fields_file) if fields_file else "",
         DATABASE_URL=database_url(made.DATABASE_URL),
         GATEWAY_FILES_URL=files_url(made.GATEWAY_FILES_URL),
+        GATEWAY_SPOOL_DIR=str(ROOT / made.GATEWAY_SPOOL_DIR),
     )
+
+
+def with_declared(plugins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the plugins with the one that reads the fields file, last unless it is listed."""
+    return plugins if DECLARED in plugins else (*plugins, DECLARED)
 
 
 def database_url(url: str) -> str:

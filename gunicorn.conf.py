@@ -109,6 +109,11 @@ logger_class = WithoutQuery
 
 
 def post_fork(server: Any, worker: Any) -> None:
+    # Only here, where the app is loaded, is its folder on the path.
+    from gateway import background
+
     # Connections made while the app was built belong to the master; two processes that use one
     # would read each other's answers.
-    worker.app.wsgi().extensions["gateway"].engine.dispose(close=False)
+    system = worker.app.wsgi().extensions["gateway"]
+    system.engine.dispose(close=False)
+    background.start(system)

@@ -91,7 +91,11 @@ def settings(url: str, folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("GATEWAY_", "GUNICORN_", "FLASK_"))
     }
-    return kept | {"DATABASE_URL": url, "GATEWAY_FILES_URL": f"file://{folder}/files"}
+    return kept | {
+        "DATABASE_URL": url,
+        "GATEWAY_FILES_URL": f"file://{folder}/files",
+        "GATEWAY_SPOOL_DIR": f"{folder}/spool",
+    }
 
 
 def prepare(environment: Mapping[str, str]) -> None:

@@ -15,19 +15,29 @@ from gateway.contract import (
     Reply,
     System,
 )
-from gateway.errors import Refused
+from gateway.errors import BadPlugin, Refused
+from gateway.formats import Choice, Choices, DateOnly, Digits, Money, Text, WholeNumber, YesNo
 from gateway.hookspecs import hookimpl
 
 __all__ = [
     "Alias",
+    "BadPlugin",
     "Call",
     "Caller",
+    "Choice",
+    "Choices",
     "Command",
     "CustomField",
+    "DateOnly",
+    "Digits",
     "LeadEvent",
     "MatchRule",
+    "Money",
     "Refused",
     "Reply",
     "System",
+    "Text",
+    "WholeNumber",
+    "YesNo",
     "hookimpl",
 ]

@@ -31,8 +31,9 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         engine = db.engine
-    database.prepare(engine)
+    # The breaker first: a post must not try an idle connection to a database that is away.
     system = registry.load(settings, engine, COMMANDS)
+    database.prepare(engine)
     app.extensions["gateway"] = system
     transport.install(app, system)
     return app

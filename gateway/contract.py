@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from config import Settings
-    from gateway.auth import Logins, Passwords
+    from gateway.auth import Logins, Passwords, Snapshot
     from gateway.files import FileStore
+    from gateway.hooks import Hooks
     from gateway.journal.strangers import Strangers
+    from gateway.outage import Breaker
     from gateway.schema import LeadSchema
     from gateway.sealing import Sealer
+    from gateway.spool import Spool
     from gateway.store.group import Group
 
 FormValue = str | tuple[str, ...] | dict[str, Any]
@@ -83,6 +86,7 @@ class Call:
     ``headers`` are those that the journal keeps so that the call can be made again.
     ``late`` says that the post is done after its time (drained or replayed): it never overwrites
     what a later post has set. ``replay_of`` is the request id of the post that it repeats.
+    ``corrected`` are the names that an operator has set or taken out for it.
     ``problem`` is set where the bytes could not be read; such a call is only refused and kept.
     """
 
@@ -111,6 +115,7 @@ class Call:
     started: int = field(default_factory=time.perf_counter_ns)
     late: bool = False
     replay_of: str = ""
+    corrected: tuple[str, ...] = ()
     problem: Refused | None = None
 
 
@@ -147,6 +152,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a call, by whom it was made, and what is answered."""
+
+    reply: Reply
+    outcome: str
+    caller: Caller | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back over HTTP: the rendered reply, or a page."""
 
@@ -175,7 +189,8 @@ class Parsed:
 
     ``changes`` is keyed by documented or custom name, aliases resolved; ``None`` clears the field.
     ``uploads`` have their final file names. ``flags`` are the flags that are on. ``unknown`` are
-    the sent names that no field claims.
+    the sent names that no field claims. ``defaults`` are values of fields that were not sent, for a
+    lead that the post makes.
     """
 
     mode: str
@@ -184,6 +199,7 @@ class Parsed:
     uploads: tuple[Upload, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unknown: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +208,10 @@ class CustomField:
 
     The documented fields are made of the same. ``aliases`` are other wire names for the field;
     ``sensitive`` values are masked wherever they are shown.
-
-    ``required_if(values)`` says of the typed values of an insert whether this one must be there;
-    ``check(values)`` raises ValidationError where the value does not go with the others.
+    ``required_if(values)`` says of the typed values of an insert whether this one must be there, as
+    ``required=True`` of the Marshmallow field says of every insert; ``load_default`` is stored with
+    a new lead. ``check(values)`` raises ValidationError where the value does not go with the
+    others; ``values`` are what was sent, by field name, and cannot be changed.
     """
 
     name: str
@@ -225,6 +242,7 @@ class MatchRule:
     ``lead`` is a mapping of wire names to values, custom ones included; no key where a part is
     missing. ``confirm(new, old)`` may reject a candidate whose keys are equal. Whoever changes what
     a rule gives raises its ``version``: ``flask match status`` then shows the keys made before.
+    ``exact`` says that its keys heed case and spaces; the conformance check else forbids it.
     """
 
     name: str
@@ -233,16 +251,22 @@ class MatchRule:
     confirm: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] | None = None
     help: str = ""
     version: int = 1
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of the endpoint: its wire name and the function that answers it."""
+    """A command of the endpoint: its wire name and the function that answers it.
+
+    ``check(call, system, caller)`` raises Refused where the call must be refused whatever is
+    stored; it is asked in place of ``run`` while the database is away, and must not need it.
+    """
 
     name: str
     run: Callable[[Call, System, Caller], Reply]
     _: KW_ONLY
     help: str = ""
+    check: Callable[[Call, System, Caller], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +288,7 @@ class System:
     schema: LeadSchema
     match_rules: Mapping[str, MatchRule]
     commands: Mapping[str, Command]
-    hooks: Any
+    hooks: Hooks
     plugins: tuple[str, ...]
     engine: Engine
     files: FileStore
@@ -273,3 +297,6 @@ class System:
     group: Group[Any]
     sealer: Sealer
     strangers: Strangers
+    snapshot: Snapshot
+    breaker: Breaker
+    spool: Spool

@@ -31,6 +31,17 @@ _QUIET = {"hide_parameters": True}
 LOCK_SECONDS = 10
 """How long a post waits for a row that somebody holds, before it fails."""
 
+CONNECT_SECONDS = 2
+"""How long a post waits for a connection; psycopg makes two of anything less."""
+
+# A connection to a machine that has died is given up within a minute, not within hours.
+_KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
@@ -45,18 +56,21 @@ def engine_options(url: str) -> dict[str, Any]:
     """Return what SQLAlchemy's create_engine needs for ``url``."""
     backend = make_url(url).get_backend_name()
     if backend == "sqlite":
-        return {"connect_args": {"timeout": 30}, **_QUIET}
+        return {"connect_args": {"timeout": LOCK_SECONDS}, **_QUIET}
     options: dict[str, Any] = {
         **_QUIET,
         "isolation_level": "READ COMMITTED",
         "pool_size": 8,
         "max_overflow": 8,
         "pool_recycle": 1800,
+        "pool_timeout": CONNECT_SECONDS,
     }
     if backend in ("mysql", "mariadb"):
         options["connect_args"] = {
             "charset": "utf8mb4",
-            "connect_timeout": 5,
+            "connect_timeout": CONNECT_SECONDS,
+            # For the greeting of the server, too; a statement may then take as long as it likes.
+            "read_timeout": CONNECT_SECONDS,
             "init_command": (
                 f"SET SESSION sql_mode='{_MARIADB_MODE}', time_zone='+00:00', "
                 f"innodb_lock_wait_timeout={LOCK_SECONDS}"
@@ -64,7 +78,8 @@ def engine_options(url: str) -> dict[str, Any]:
         }
     else:
         options["connect_args"] = {
-            "connect_timeout": 5,
+            "connect_timeout": CONNECT_SECONDS,
+            **_KEEPALIVE,
             "options": f"-c lock_timeout={LOCK_SECONDS}s",
         }
     return options
@@ -76,6 +91,8 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return
+    if engine.dialect.driver == "pymysql":
+        event.listen(engine, "connect", _take_time)
     event.listen(engine, "checkin", _used)
     event.listen(engine, "checkout", partial(_ping_idle, engine.dialect))
 
@@ -92,6 +109,10 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     only_reads = connection.get_execution_options().get(_ONLY_READS)
     connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def _take_time(connection: Any, record: Any) -> None:
+    connection._read_timeout = None
 
 
 def _used(connection: Any, record: Any) -> None:
@@ -153,6 +174,7 @@ def in_transaction(
     that breaks during COMMIT may have committed or not: ``is_committed`` then looks, on another
     one; without it that is a fault.
     """
+    end = time.monotonic() + LOCK_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
         done = False
         try:
@@ -167,7 +189,7 @@ def in_transaction(
                     return result
             elif attempt == ATTEMPTS or not ((broke and not done) or _is_conflict(error)):
                 raise
-            if attempt == ATTEMPTS:
+            if attempt == ATTEMPTS or time.monotonic() > end:
                 raise
             # A moment, and not the same for all, or those who collided collide again.
             time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311 no secret

@@ -2,11 +2,17 @@
 
 import logging
 import time
+from collections.abc import Callable
 
-from gateway import auth, journal, respond
-from gateway.contract import Answer, Call, Caller, Command, FormValue, Reply, System
+from gateway import auth, hooks, journal, respond, spooling
+from gateway.commands.lead_set import LEAD_SET
+from gateway.contract import Answer, Call, Caller, Done, FormValue, System
 from gateway.database import in_transaction
-from gateway.errors import Problem, Refused, UnknownCommand
+from gateway.errors import PluginFault, Refused
+from gateway.outage import is_away, is_wait
+from gateway.replies import command_of, fault, refuse
+from gateway.schema import unknown_names
+from gateway.store.asking import check_defaults
 
 log = logging.getLogger("gateway.post")
 
@@ -14,70 +20,127 @@ log = logging.getLogger("gateway.post")
 def dispatch(call: Call, system: System) -> Answer:
     """Return the answer to ``call``, whatever it is; never raises.
 
-    A refusal is answered with what to mend, a fault of ours with a reference and no inner text.
+    A refusal is answered with what to mend, a fault of ours with a reference and no inner text. A
+    post that the database cannot take goes to the spool.
+    """
+    who = Identity(call, system)
+    done = _taken(call, system, who) or spooling.take(call, system, who.offline)
+    reply, caller = done.reply, done.caller
+    log.info(
+        "%s command=%s caller=%s outcome=%s status=%d lead=%s codes=%s us=%d",
+        call.request_id,
+        _word(call.command),
+        _word(caller.name if caller else ""),
+        done.outcome,
+        reply.status,
+        reply.lead_id or "-",
+        ",".join(each.code for each in (*reply.problems, *reply.warnings)) or "-",
+        (time.perf_counter_ns() - call.started) // 1000,
+    )
+    answer = respond.render(reply, call, caller, system.settings)
+    return hooks.render(system.hooks, answer, reply, call)
+
+
+class Identity:
+    """Who makes a call: whom a plugin names, else the login that the credentials prove.
+
+    Plugins are asked once, whatever becomes of the database meanwhile.
+    """
+
+    def __init__(self, call: Call, system: System) -> None:
+        self._call, self._system = call, system
+        self._answer: Caller | Exception | None = None
+        self._is_asked = False
+
+    def _by_plugin(self) -> Caller | None:
+        if not self._is_asked:
+            self._is_asked = True
+            try:
+                named = hooks.authenticate(self._system.hooks, self._call, self._system.settings)
+                if named is not None:
+                    check_defaults(named, self._system)
+                self._answer = named
+            except Exception as error:
+                self._answer = error
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    def online(self) -> Caller:
+        """Return the caller. Raises Refused."""
+        caller = self._by_plugin()
+        return caller or auth.identify(self._call.credentials, self._system)
+
+    def offline(self) -> Caller | None:
+        """Return the caller as far as it is known without the database. Raises Refused."""
+        caller = self._by_plugin()
+        return caller or auth.identify_offline(self._call.credentials, self._system)
+
+
+def _taken(call: Call, system: System, who: Identity) -> Done | None:
+    """Return what became of ``call``, ``None`` where the database is away."""
+    breaker = system.breaker
+    if not breaker.may_try():
+        return None
+    try:
+        with breaker.turn(is_post=True):
+            done = perform(call, system, who.online)
+    except Exception as error:  # perform lets through only what says that the database is away
+        log.warning("%s finds the database away: %s", call.request_id, type(error).__name__)
+        if not is_wait(error):
+            breaker.trip()
+        return None
+    if done.outcome == journal.ACCEPTED and not breaker.is_probed:
+        breaker.close()
+    return done
+
+
+def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
+    """Return what became of ``call``, which stands in the journal then.
+
+    Raises what ``outage.is_away`` is true for, and nothing else; what was written may then be in
+    the database or not.
+    """
+    done = attempt(call, system, identify)
+    if not done.reply.recorded:
+        record(call, system, done)
+    return done
+
+
+def attempt(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
+    """Return what became of ``call``; its row of the journal is written with a lead only.
+
+    Raises as ``perform`` does.
     """
     caller: Caller | None = None
     outcome = journal.ACCEPTED
     try:
         if call.problem is not None:
             raise call.problem
-        caller = auth.identify(call.credentials, system)
-        reply = _command(call, system).run(call, system, caller)
+        caller = identify()
+        reply = command_of(call, system).run(call, system, caller)
         if reply.decision is not None:
             outcome = journal.DRY_RUN
     except Refused as refusal:
         reply, outcome = refuse(refusal), journal.REFUSED
-    except Exception:
-        log.exception("%s fault", call.request_id)
+    except Exception as error:
+        if is_away(error):
+            raise
+        # Which plugin and which hook stands in the line itself, where it can be searched for.
+        what = error if isinstance(error, PluginFault) else "fault"
+        log.exception("%s %s", call.request_id, what)
         reply, outcome = fault(call.request_id), journal.FAILED
-    if not reply.recorded:
-        _record(call, system, reply, caller=caller, outcome=outcome)
-    log.info(
-        "%s command=%s caller=%s outcome=%s status=%d lead=%s codes=%s us=%d",
-        call.request_id,
-        _word(call.command),
-        _word(caller.name if caller else ""),
-        outcome,
-        reply.status,
-        reply.lead_id or "-",
-        ",".join(each.code for each in (*reply.problems, *reply.warnings)) or "-",
-        (time.perf_counter_ns() - call.started) // 1000,
-    )
-    return respond.render(reply, call, caller, system.settings)
+    return Done(reply, outcome, caller)
 
 
-def refuse(refusal: Refused) -> Reply:
-    """Return the reply for a refusal: status 1, the only failure value ever documented."""
-    return Reply(
-        status=1,
-        status_message=refusal.problems[0].message,
-        lead_id=refusal.lead_id,
-        problems=refusal.problems,
-    )
+def record(call: Call, system: System, done: Done) -> None:
+    """Write the journal's row of a post that stored nothing.
 
-
-def fault(request_id: str) -> Reply:
-    """Return the reply for a fault of ours; the reference finds the post in the journal."""
-    message = f"Internal error, reference {request_id}"
-    return Reply(status=1, status_message=message, problems=(Problem("", "internal", message),))
-
-
-def _command(call: Call, system: System) -> Command:
-    known = ", ".join(system.commands)
-    if not call.command:
-        raise UnknownCommand(f"command: missing; send one of: {known}")
-    command = system.commands.get(call.command)
-    if command is None:
-        raise UnknownCommand(f"command: not one that this system knows; send one of: {known}")
-    return command
-
-
-def _record(
-    call: Call, system: System, reply: Reply, *, caller: Caller | None, outcome: str
-) -> None:
-    """Write the journal's row of a post that stored nothing."""
+    Raises what ``outage.is_away`` is true for; the caller gets its answer whatever else fails.
+    """
+    reply = done.reply
     try:
-        body = journal.keep_body(call, system, is_stranger=caller is None)
+        body = journal.keep_body(call, system, is_stranger=done.caller is None)
         keys = journal.search_keys(_fields(call, system), system.settings)
         in_transaction(
             system.engine,
@@ -85,20 +148,28 @@ def _record(
                 connection,
                 call,
                 body,
-                outcome=outcome,
-                caller=caller,
+                outcome=done.outcome,
+                caller=done.caller,
                 lead_id=reply.lead_id,
                 problems=reply.problems,
+                unknown=_unknown(call, system) if done.caller else (),
                 decision=reply.decision,
-                claimed=auth.claimed(call.credentials) if caller is None else "",
+                claimed=auth.claimed(call.credentials) if done.caller is None else "",
                 keys=keys,
             ),
         )
-        if caller is None:
+        if done.caller is None:
             kept = (body["body"], body["query"])
             system.strangers.count(system.engine, sum(len(each or b"") for each in kept))
-    except Exception:  # the caller gets its answer whatever the journal does
+    except Exception as error:  # the caller gets its answer whatever the journal does
+        if is_away(error):
+            raise
         log.exception("%s could not be written to the journal", call.request_id)
+
+
+def _unknown(call: Call, system: System) -> tuple[str, ...]:
+    """Return the names that no field claims; another command than lead_set has names of its own."""
+    return unknown_names(call.form, system.schema) if call.command == LEAD_SET.name else ()
 
 
 def _fields(call: Call, system: System) -> dict[str, FormValue]:

@@ -7,6 +7,10 @@ fault of ours: it is answered with a reference and no inner text.
 from dataclasses import dataclass
 
 
+class BadPlugin(Exception):
+    """A plugin cannot be used; the text says which, why, and what to do. It stops the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with a post: which field, by which rule, and how to mend it.
@@ -99,6 +103,14 @@ class ExternalIdTaken(Refused):
         self.lead_id = lead_id
 
 
+class PluginFault(Exception):
+    """A plugin did what it may not: a fault of the plugin's, never of a caller."""
+
+
+class FieldFault(PluginFault):
+    """A field's own code raised what is no ValidationError; the text says which field."""
+
+
 CODES = {
     "authentication_failed": "No login, or one that is wrong, retired or disabled.",
     "not_allowed": "The login is not allowed to do this.",
@@ -114,6 +126,10 @@ CODES = {
     "incomplete_upload": "An upload came without its name or without its contents.",
     "lead_not_found": "The lead to update does not exist.",
     "external_id_taken": "The external_id belongs to another lead.",
+    "spooled": "The database is away; the post is saved and is processed when it is back.",
+    "spool_full": "The database is away and the post could not be saved: send it again later.",
+    "unavailable": "A dry run needs the database, which is away: send it again later.",
+    "already_replayed": "A replay found that the post is done already, or erased.",
     "refused": "A plugin refused the post; the message is the plugin's.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }

@@ -14,7 +14,7 @@ HEADER_LIMIT = 4000
 
 _FOR_PAIRS = {"text/plain", "text/*", "*/*", "text/html"}
 _BY_ACCEPT = {"application/json": "json", "application/xml": "xml", "text/xml": "xml"}
-_HTTP_ERRORS = {"too_large": 413}
+_HTTP_ERRORS = {"too_large": 413, "spooled": 503, "spool_full": 503, "unavailable": 503}
 
 
 def render(reply: Reply, call: Call, caller: Caller | None, settings: Settings) -> Answer:
@@ -105,7 +105,7 @@ def _printable(text: str) -> str:
 def _headers(reply: Reply, call: Call, codes: Iterable[str]) -> dict[str, str]:
     headers = {"X-Request-Id": call.request_id}
     if reply.problems:
-        headers["X-Gateway-Error"] = ",".join(codes)
+        headers["X-Gateway-Error"] = _header(",".join(codes))
     if reply.warnings:
         headers["X-Gateway-Warning"] = _header("; ".join(each.message for each in reply.warnings))
     if reply.decision is not None:

@@ -12,11 +12,15 @@ from gateway.testing import check_plugin
 
 CASES = Path(__file__).parent / "cases"
 PATHS = sorted(CASES.rglob("*.toml"))
+OF_PLUGINS = sorted((CASES.parents[1] / "plugins" / "cases").rglob("*.toml"))
+"""Run by the test of their plugin; what a case must say of itself holds for them as well."""
 SOURCE = r"page|family|ours \(.+\)|recorded \(.+\)"
 
 
 def name(path: Path) -> str:
-    return path.relative_to(CASES).with_suffix("").as_posix()
+    return (
+        path.relative_to(CASES.parents[1]).with_suffix("").as_posix().removeprefix("tests/cases/")
+    )
 
 
 @pytest.mark.parametrize("path", PATHS, ids=name)
@@ -24,7 +28,7 @@ def test_case(path: Path, run_case: Callable[[Path], None]) -> None:
     run_case(path)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=name)
+@pytest.mark.parametrize("path", [*PATHS, *OF_PLUGINS], ids=name)
 def test_case_says_what_it_shows_and_where_that_comes_from(path: Path) -> None:
     case = tomllib.loads(path.read_text(encoding="utf-8"))
     assert case["title"]
@@ -32,7 +36,9 @@ def test_case_says_what_it_shows_and_where_that_comes_from(path: Path) -> None:
 
 
 def test_no_two_cases_have_the_same_title() -> None:
-    titles = Counter(tomllib.loads(path.read_text(encoding="utf-8"))["title"] for path in PATHS)
+    titles = Counter(
+        tomllib.loads(path.read_text(encoding="utf-8"))["title"] for path in (*PATHS, *OF_PLUGINS)
+    )
     assert [title for title, times in titles.items() if times > 1] == []
 
 

@@ -348,7 +348,29 @@ def test_plugin_list_says_what_each_adds(make_gateway: Callable[..., Gateway]) -
     (plugin,) = shown(gateway, "plugin", "list")
     assert plugin["plugin"] == "plugins.example"
     assert set(plugin["fields"]) == gateway.system.schema.custom
+    assert plugin["hooks"] == ["gateway_custom_fields", "gateway_match_rules"]
     assert "plugins.example" in done(gateway, "plugin", "list")
+
+
+def test_plugin_list_says_which_commands_and_hooks(make_gateway: Callable[..., Gateway]) -> None:
+    gateway = with_commands(make_gateway("tests.plugins.ping", "tests.plugins.announce"))
+    assert shown(gateway, "plugin", "list") == [
+        {
+            "plugin": "tests.plugins.ping",
+            "fields": [],
+            "match_rules": [],
+            "commands": ["ping"],
+            "hooks": ["gateway_commands"],
+        },
+        {
+            "plugin": "tests.plugins.announce",
+            "fields": [],
+            "match_rules": [],
+            "commands": [],
+            "hooks": ["gateway_after_commit"],
+        },
+    ]
+    assert "ping" in done(gateway, "plugin", "list")
 
 
 def test_config_show_has_every_setting_and_no_password(

@@ -1,9 +1,13 @@
 """The documents say what the code does: each is checked against the other."""
 
+import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 import config
+from gateway import hookspecs
 from gateway.errors import CODES
 from gateway.schema import build
 
@@ -50,3 +54,46 @@ def test_every_field_says_what_it_is_for() -> None:
 def test_changelog_has_its_three_headings() -> None:
     headings = re.findall(r"^### (.+)$", text("CHANGELOG.md"), re.MULTILINE)
     assert {"Wire", "Plugins", "Inside"} <= set(headings)
+
+
+# --- plugins/README.md
+
+HOOKS = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("gateway_")}
+FACTS = ["When", "Gets", "Returns", "`None`", "A raise", "Order", "Transaction", "Twice"]
+"""What the section of each hook says, in this order."""
+
+
+def sections() -> dict[str, str]:
+    """Return the sections of plugins/README.md by heading."""
+    parts = re.split(r"^## `?(.+?)`?$", text("plugins/README.md"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_hook_has_a_section_under_its_live_signature(name: str) -> None:
+    heading = f"{name}({', '.join(inspect.signature(HOOKS[name]).parameters)})"
+    section = sections()[heading]
+    assert re.findall(r"^- \*\*(.+?):\*\*", section, flags=re.MULTILINE) == FACTS
+    assert re.search(r"`tests/plugins/\w+\.py`", section)
+
+
+def test_sections_of_hooks_are_in_the_order_of_the_hooks() -> None:
+    headings = [each.partition("(")[0] for each in sections() if each.startswith("gateway_")]
+    assert headings == list(HOOKS)
+
+
+def samples() -> list[str]:
+    return re.findall(
+        r"^```python\n(.+?)^```$", text("plugins/README.md"), re.MULTILINE | re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.splitlines()[-1][:40])
+def test_sample_is_a_whole_plugin_that_a_test_runs(sample: str) -> None:
+    """A sample is a file of tests/plugins without its docstring; its section says which."""
+    files = {path.stem: path.read_text("utf-8") for path in (ROOT / "tests/plugins").glob("*.py")}
+    names = [name for name, code in files.items() if code.split('"""\n\n', 1)[1] == sample]
+    assert len(names) == 1
+    modules = f"tests.plugins.{names[0]}"
+    users = [*(ROOT / "tests").rglob("*.toml"), *(ROOT / "tests").glob("test_*.py")]
+    assert any(modules in path.read_text("utf-8") for path in users)

@@ -79,13 +79,15 @@ def test_rule_that_gives_no_list_is_a_fault_of_its_rule(answer: Any) -> None:
         keys_of({}, [rule])
 
 
-def test_what_a_rule_raises_is_passed_on() -> None:
+def test_what_a_rule_raises_is_a_fault_that_names_it_and_its_plugin() -> None:
     def broken(lead: Lead) -> Iterator[str]:
         yield "x"
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    said = f"^rule broken of plugin {__name__} raised ZeroDivisionError$"
+    with pytest.raises(BadRule, match=said) as raised:
         keys_of({}, [MatchRule("broken", broken)])
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
 @pytest.mark.parametrize("numbers", [range(10_000), itertools.count()])
@@ -250,14 +252,29 @@ def test_candidate_of_a_later_page_is_found(store: Store, place: int) -> None:
     assert len(store.read) <= place + PAGE
 
 
-def test_after_a_thousand_candidates_the_search_ends(store: Store) -> None:
-    ids = range(1, 10_001)
+@pytest.mark.parametrize("count", [1_500, 10_000])
+def test_after_a_thousand_candidates_only_the_newest_are_looked_at(
+    store: Store, count: int
+) -> None:
+    ids, newest = range(1, count + 1), list(range(count - PAGE + 1, count + 1))
     store.add("color", "red", ids)
-    store.leads = {each: {"size": int(each > MOST_CANDIDATES)} for each in ids}
+    store.leads = {each: {"size": int(MOST_CANDIDATES < each < newest[0])} for each in ids}
+    post, rule = {"color": "red", "size": 1}, by_field("color", confirm=same_size)
+    found = store.find(post, rule)
+    assert (found.lead_id, found.cut_off) == (None, True)
+    assert store.read == [*range(1, MOST_CANDIDATES + 1), *newest]
+    assert store.statements == MOST_CANDIDATES // PAGE + 2
+    store.leads[newest[-2]] = store.leads[newest[-1]] = {"size": 1}
+    found = store.find(post, rule)
+    assert (found.lead_id, found.others, found.cut_off) == (newest[-2], (newest[-1],), True)
+
+
+def test_just_as_many_candidates_as_are_looked_at_are_not_cut_off(store: Store) -> None:
+    ids = range(1, MOST_CANDIDATES + 1)
+    store.add("color", "red", ids)
+    store.leads = {each: {"size": 0} for each in ids}
     found = store.find({"color": "red", "size": 1}, by_field("color", confirm=same_size))
-    assert found.lead_id is None
-    assert store.read == list(range(1, MOST_CANDIDATES + 1))
-    assert store.statements == MOST_CANDIDATES // PAGE
+    assert (found.lead_id, found.cut_off, len(store.read)) == (None, False, MOST_CANDIDATES)
 
 
 def test_ten_thousand_leads_of_one_key_cost_one_look_up(store: Store) -> None:

@@ -63,7 +63,14 @@ def test_other_names_are_other_keys(one: tuple[str, str], other: tuple[str, str]
 
 @pytest.mark.parametrize(
     ("first", "last", "key"),
-    [("李", "小龙", "李小龙"), ("Junior", "Santos", "juniorsantos"), ("Linh", "Do", "linhdo")],
+    [
+        ("李", "小龙", "李小龙"),
+        ("Junior", "Santos", "juniorsantos"),
+        ("Linh", "Do", "linhdo"),
+        ("Naoki", "Ii", "naokiii"),
+        ("Naoki", "Ii Jr.", "naokiii"),
+        ("Ii", "Naoki", "iinaoki"),
+    ],
 )
 def test_short_and_foreign_parts_stay(first: str, last: str, key: str) -> None:
     assert name_key(first, last) == key
@@ -76,6 +83,7 @@ def test_short_and_foreign_parts_stay(first: str, last: str, key: str) -> None:
         ("", "Smith"),
         ("Mr.", "Smith"),
         ("John", "Jr."),
+        ("John", "2nd"),
         ("...", "--"),
         ("John", "'"),
         ("123", "456"),
@@ -104,6 +112,9 @@ def test_a_part_alone_is_no_name(first: str, last: str) -> None:
         ("John", "Smith V", ""),
         ("John", "Smith, PhD", ""),
         ("Junior", "Santos", ""),
+        ("Naoki", "Ii", ""),
+        ("Naoki", "Ii Jr.", "Jr"),
+        ("Naoki Sr", "Ii", "Sr"),
     ],
 )
 def test_generation_is_told_apart(first: str, last: str, expected: str) -> None:

@@ -40,7 +40,7 @@ def test_same_values_again_change_nothing() -> None:
         {"company": "Acme", "followup_date": DUE, "age": 5, "tags": ["a"]},
         Stored(row=row, tags=["a"]),
     )
-    assert made == Plan(values={}, changed=())
+    assert made == Plan(values={}, changed=(), same=("age", "company", "followup_date", "tags"))
 
 
 def test_follow_up_is_made_when_the_date_changes_and_not_when_it_is_cleared() -> None:

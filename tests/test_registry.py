@@ -11,6 +11,7 @@ import config
 from gateway import registry
 from gateway.commands import COMMANDS
 
+COMMANDS_HEAD = "from gateway import Command, hookimpl\n"
 HEAD = "from marshmallow import fields\nfrom gateway import CustomField, MatchRule, hookimpl\n"
 
 
@@ -60,6 +61,10 @@ def test_none_adds_nothing(write: Callable[[str, str], str]) -> None:
     assert load(write("plug_none", fields_plugin("None"))).schema.custom == frozenset()
 
 
+def commands_plugin(entries: str) -> str:
+    return f"{COMMANDS_HEAD}@hookimpl\ndef gateway_commands(settings):\n    return {entries}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -104,6 +109,46 @@ def test_none_adds_nothing(write: Callable[[str, str], str]) -> None:
         (fields_plugin('[CustomField("v", fields.String(), aliases=None)]'), "must be a tuple"),
         (fields_plugin('[CustomField("v", fields.String(attribute="z"))]'), "attribute"),
         (fields_plugin("{}['no such key']"), "raised KeyError"),
+        (commands_plugin("Command('x', print)"), "gateway_commands must return a list of Command"),
+        (commands_plugin("['x']"), "returned str; every entry must be a Command"),
+        (commands_plugin("[Command('', print)]"), "'' is no name for a command; use up to 64"),
+        (commands_plugin("[Command('a b', print)]"), "no name for a command"),
+        (commands_plugin("[Command('x' * 65, print)]"), "no name for a command"),
+        (commands_plugin("[Command('naïve', print)]"), "no name for a command"),
+        (commands_plugin("[Command(5, print)]"), "no name for a command"),
+        (
+            commands_plugin("[Command('lead_set', print)]"),
+            "command 'lead_set' is already taken by plugin gateway.commands; rename one of them",
+        ),
+        (commands_plugin("[Command('x', print)] * 2"), "already taken by plugin plug_wrong"),
+        (commands_plugin("[Command('x', None)]"), "no function run(call, system, caller)"),
+        (commands_plugin("[Command('x', print, help=None)]"), "a help that is no text"),
+        (
+            f"{HEAD}def gateway_custom_fields(settings):\n    return []\n",
+            "gateway_custom_fields has no @hookimpl above it, so it would never be asked; add it",
+        ),
+        (
+            f"{HEAD}@hookimpl\nasync def gateway_after_commit(event):\n    pass\n",
+            "gateway_after_commit is async, and nobody awaits it",
+        ),
+        (
+            f"{HEAD}@hookimpl\ndef gateway_before_store(changes):\n    yield\n",
+            "gateway_before_store yields; write a plain function",
+        ),
+        (
+            f"{HEAD}@hookimpl(tryfirst=True)\ndef gateway_after_commit(event):\n    pass\n",
+            "gateway_after_commit asks for another order than the list's",
+        ),
+        (
+            f"{HEAD}@hookimpl(wrapper=True)\ndef gateway_render(reply):\n    return (yield)\n",
+            "gateway_render asks for another order than the list's",
+        ),
+        (
+            f"{HEAD}@hookimpl\ndef gateway_after_comit(event):\n    pass\n",
+            "the hooks are gateway_custom_fields, gateway_match_rules, gateway_commands, "
+            "gateway_authenticate, gateway_before_store, gateway_after_commit, gateway_render",
+        ),
+        (f"{HEAD}@hookimpl\ndef gateway_before_store(change):\n    pass\n", "change"),
     ],
 )
 def test_mistake_stops_the_start(write: Callable[[str, str], str], text: str, says: str) -> None:
@@ -112,6 +157,67 @@ def test_mistake_stops_the_start(write: Callable[[str, str], str], text: str, sa
         load(name)
     assert str(stopped.value).startswith("plugin plug_wrong: ")
     assert says in str(stopped.value)
+
+
+RESERVED_NAMES = [
+    "form_key",
+    "dry_run",
+    "idempotency_key",
+    "return_url",
+    "_charset_",
+    "show",
+    "command",
+    "ai_command",
+    "ai_login_id",
+    "ai_anything",
+]
+MISSHAPEN_NAMES = ["a[b]", "a[]", "a.b", "a b", " a", "a-b", "_a", "1a", "é", "x" * 65, ""]
+
+
+@pytest.mark.parametrize("kind", ["field", "alias", "rule"])
+@pytest.mark.parametrize("name", [*RESERVED_NAMES, *MISSHAPEN_NAMES])
+def test_name_that_no_field_or_rule_may_have(
+    write: Callable[[str, str], str], name: str, kind: str
+) -> None:
+    texts = {
+        "field": fields_plugin(f"[CustomField({name!r}, fields.String())]"),
+        "alias": fields_plugin(f"[CustomField('v', fields.String(), aliases=({name!r},))]"),
+        "rule": rules_plugin(f"[MatchRule({name!r}, list)]"),
+    }
+    says = (
+        f"plugin plug_wrong: the name {name!r} is reserved; choose another"
+        if name in RESERVED_NAMES
+        else f"plugin plug_wrong: {name!r} is no name for a field or rule; "
+        "use up to 64 letters, digits and _, beginning with a letter"
+    )
+    with pytest.raises(registry.BadPlugin) as stopped:
+        load(write("plug_wrong", texts[kind]))
+    assert str(stopped.value) == says
+
+
+def test_commands_come_after_ours_in_the_order_of_the_list(
+    write: Callable[[str, str], str],
+) -> None:
+    one = write("plug_one", commands_plugin("[Command('b', print), Command('A.c-1', print)]"))
+    two = write("plug_two", commands_plugin("[Command('a', print)]"))
+    assert list(load(one, two).commands) == ["lead_set", "b", "A.c-1", "a"]
+
+
+def test_command_of_another_plugin_is_named_with_its_owner(
+    write: Callable[[str, str], str],
+) -> None:
+    one = write("plug_first", commands_plugin("[Command('x', print)]"))
+    two = write("plug_second", commands_plugin("[Command('x', print)]"))
+    with pytest.raises(registry.BadPlugin, match=r"^plugin plug_second: .*taken by plugin plug_f"):
+        load(one, two)
+
+
+def test_listeners_are_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
+    text = f"{HEAD}@hookimpl\ndef gateway_after_commit(event):\n    pass\n"
+    names = [write(f"plug_{letter}", text) for letter in "cab"]
+    heard = load(*names).hooks
+    assert [each.plugin for each in heard.after_commit] == names
+    assert (heard.authenticate, heard.before_store, heard.render) == ((), (), ())
 
 
 def test_plugin_that_is_not_there_or_listed_twice(write: Callable[[str, str], str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from gateway.matching import digest, keys_of
 from gateway.models import Lead, LeadChange, MatchKey
@@ -132,32 +132,6 @@ def test_more_leads_than_are_named(make_gateway: Callable[..., Gateway]) -> None
     lead = gateway.lead(1001)
     assert lead is not None
     assert lead["match"]["others"] == list(range(1002, 1012))
-
-
-def test_thousand_leads_of_one_key_that_a_rule_rejects(
-    make_gateway: Callable[..., Gateway],
-) -> None:
-    """A post among them is taken, and makes a lead after the thousandth has been rejected."""
-    gateway = make_gateway()
-    senior, junior = {**JOHN, "full_name": "John Doe Sr"}, {**JOHN, "full_name": "John Doe Jr"}
-    gateway.send(**senior)
-    ((key, lead),) = zip(
-        [row for row in rows(gateway, MatchKey) if row["rule"] == "match_name_and_phone"],
-        rows(gateway, Lead),
-        strict=True,
-    )
-    ids = range(1002, 3002)
-    with gateway.system.engine.begin() as connection:
-        connection.execute(insert(Lead), [{**lead, "lead_id": each} for each in ids])
-        connection.execute(insert(MatchKey), [{**key, "lead_id": each} for each in ids])
-        connection.execute(
-            update(Lead).where(Lead.lead_id.in_([1050, 2900])).values(last_name="Doe Jr")
-        )
-    assert gateway.send(**MATCH, **junior, dry_run=1).lead_id == 1050
-    with gateway.system.engine.begin() as connection:
-        connection.execute(update(Lead).where(Lead.lead_id == 1050).values(last_name="Doe Sr"))
-    answer = gateway.send(**MATCH, **junior, dry_run=1)
-    assert (answer.status_message, answer.lead_id) == ("Lead Creation Successful", None)
 
 
 # --- keys

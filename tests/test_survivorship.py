@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.store.survivorship import keep_spelling
+from gateway.store.survivorship import keep_spelling, with_whole_address
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,28 @@ def test_what_is_only_spelled_otherwise_is_left_out(
         **stored,
     }
     assert keep_spelling(sent, row, "US") == {name: sent[name] for name in left}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "clears"),
+    [
+        ({"address": "5 Oak Rd"}, {}, True),
+        ({"address": "5 Oak Rd"}, {"address": None}, True),
+        ({"address": "12 Main St #4"}, {}, True),
+        ({"address": "5 Oak Rd", "address_2": "Apt 9"}, {}, False),
+        ({"address": "5 Oak Rd"}, {"address_2": None}, False),
+        ({"address": "12 MAIN ST."}, {}, False),
+        ({"address": "Nowhere"}, {}, True),
+        ({"address": "Nowhere"}, {"address": "Nowhere"}, False),
+        ({"address_2": "Apt 9"}, {}, False),
+        ({"city": "Salem"}, {}, False),
+    ],
+)
+def test_second_line_goes_with_the_address_that_it_belongs_to(
+    sent: dict[str, str], stored: dict[str, str | None], clears: bool
+) -> None:
+    row = {"address": "12 Main Street", "address_2": "Apt 4", **stored}
+    assert with_whole_address(sent, row) == sent | ({"address_2": None} if clears else {})
 
 
 def test_phones_are_spelled_by_the_region_of_the_system() -> None:

@@ -4,13 +4,14 @@ from flask import Flask
 
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
+from gateway.cli.field import fields
 from gateway.cli.files import files
-from gateway.cli.journal import journals
 from gateway.cli.login import logins
 from gateway.cli.match import matching
 from gateway.cli.person import leads
 from gateway.cli.plugin import plugins
 from gateway.cli.pool import pools
+from gateway.cli.replay import journals
 from gateway.cli.secrets import secret_keys
 from gateway.cli.status import statuses
 from gateway.cli.user import users
@@ -22,6 +23,7 @@ NOUNS = (
     statuses,
     custom_statuses,
     leads,
+    fields,
     matching,
     journals,
     files,

@@ -36,6 +36,7 @@ OUTCOMES = (
     journal.DRY_RUN,
     journal.SUPERSEDED,
 )
+_BYTES = ("body", "query", "stored_sha256", "fields_digest")
 _TEXT = OneLine(255)
 
 journals = Noun("journal", help="What reached us and what became of it.")
@@ -137,9 +138,9 @@ def purge(dry_run: bool) -> None:
 
 def _shown(row: Row) -> dict[str, Any]:
     """Return the facts of a row, without its bytes."""
-    return {
-        name: value for name, value in row.items() if name not in ("body", "query", "stored_sha256")
-    } | {"body_is_kept": row["stored_sha256"] or "in the row" if _has_body(row) else None}
+    return {name: value for name, value in row.items() if name not in _BYTES} | {
+        "body_is_kept": row["stored_sha256"] or "in the row" if _has_body(row) else None
+    }
 
 
 def _has_body(row: Row) -> bool:

@@ -77,8 +77,10 @@ def show(wanted: int, with_history: bool, as_json: bool) -> None:
 def merge_leads(keep: int, others: tuple[int, ...], dry_run: bool, as_json: bool) -> None:
     """Merge every OTHER into KEEP, in one transaction.
 
-    Of each value the first that is not empty stays, in the order given; notes, tags, events, files
-    and external ids go over. The merged ids go on working: they find KEEP.
+    Of each value the first that is not empty stays, in the order given; address and address_2 come
+    from one lead, the first that has an address. A phone that gives way becomes the cell where that
+    is empty, and a cell the phone. Notes, tags, events, files and external ids go over. The merged
+    ids go on working: they find KEEP. Every value that gave way is in the history of KEEP.
     """
     running = system()
     try:

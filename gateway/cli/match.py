@@ -16,9 +16,9 @@ from gateway import auth
 from gateway.cli.common import Noun, as_json, show_json, show_table, system
 from gateway.commands.lead_set import LEAD_SET, understand
 from gateway.contract import Call, Caller, System
-from gateway.errors import Refused, UnknownCommand
+from gateway.errors import PluginFault, Refused, UnknownCommand
 from gateway.matching import BadRule
-from gateway.store import rekeying
+from gateway.store import claims, rekeying
 from gateway.store.deciding import Post
 from gateway.store.duplicates import find_duplicates
 from gateway.store.explaining import explain
@@ -71,6 +71,16 @@ def rekey(rule: str | None, batch: int, restart: bool) -> None:
     click.echo(f"Rekeyed {done} leads by {', '.join(each.name for each in run.rules)}: {rate}.")
 
 
+@matching.command("purge-claims")
+def purge_claims() -> None:
+    """Delete the claims of posts that are done.
+
+    Each key that was ever posted leaves a small row by which posts at the same instant wait for
+    each other. Rows in use are passed over; posts are answered meanwhile.
+    """
+    click.echo(f"Deleted {sum(claims.purge(system().engine))} claims.")
+
+
 @matching.command("status")
 @as_json
 def status(as_json: bool) -> None:
@@ -113,6 +123,8 @@ def explain_post(content_type: str, as_json: bool) -> None:
     except Refused as refusal:
         why = "; ".join(each.message for each in refusal.problems)
         raise click.ClickException(f"The post would be refused. {why}") from None
+    except PluginFault as fault:
+        raise click.ClickException(f"The post would fail: {fault}.") from fault
     warnings = [each.problem.message for each in kept]
     if as_json:
         show_json(trace | {"warnings": warnings})
@@ -220,6 +232,8 @@ def _explained(trace: dict[str, Any], warnings: list[str]) -> Iterator[tuple[str
         )
     for each in trace["candidates"]:
         yield "candidate", f"lead {each['lead_id']} {each['verdict']} ({', '.join(each['rules'])})"
+    if trace.get("cut_off"):
+        yield "candidates", "too many: only the oldest and the newest were looked at"
     for each in trace["fields"]:
         yield f"field {each['field']}", f"{_shown(each['old'])} → {_shown(each['new'])}"
     if "notes" in trace["changes"]:

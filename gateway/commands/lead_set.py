@@ -1,12 +1,13 @@
-"""``lead_set``: the conductor. Parse, settle what cannot be taken, store, reply."""
+"""``lead_set``: the conductor. Parse, settle what cannot be taken, store, tell, reply."""
 
 from collections.abc import Sequence
 
 from marshmallow import ValidationError
 
 from gateway.contract import Call, Caller, Command, Parsed, Rejected, Reply, System
-from gateway.errors import BadForm, NotAllowed, problem
+from gateway.errors import BadForm, NotAllowed, Refused, problem
 from gateway.formats import Flag
+from gateway.hooks import tell
 from gateway.schema import LeadSchema, parse
 from gateway.store import CREATE, store
 from gateway.store.references import resolve
@@ -20,6 +21,8 @@ def lead_set(call: Call, system: System, caller: Caller) -> Reply:
     dry_run = _dry_run(call, caller)
     parsed, kept = understand(call, system, caller)
     outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
+    if outcome.event is not None:
+        tell(system.hooks, outcome.event)
     return Reply(
         status=0,
         status_message=CREATED if outcome.action == CREATE else UPDATED,
@@ -35,19 +38,35 @@ def understand(call: Call, system: System, caller: Caller) -> tuple[Parsed, Sequ
 
     Raises BadForm.
     """
-    settings = system.settings
-    parsed = parse(
+    create_pools = system.settings.GATEWAY_CREATE_POOLS
+    parsed = resolve(_parsed(call, system, caller), system.engine, create_pools=create_pools)
+    return parsed, _settled(parsed, system, caller)
+
+
+def check(call: Call, system: System, caller: Caller) -> None:
+    """Raise Refused where the post is refused whatever is stored; reads no database."""
+    if _dry_run(call, caller):
+        raise Refused(
+            "dry_run: nothing can be decided while the database is away; send it again later",
+            field="dry_run",
+            code="unavailable",
+        )
+    _settled(_parsed(call, system, caller), system, caller)
+
+
+def _parsed(call: Call, system: System, caller: Caller) -> Parsed:
+    return parse(
         call.form,
         system.schema,
         uploads=call.uploads,
         leading_plus=call.leading_plus,
         ignore_empty=caller.ignore_empty,
     )
-    parsed = resolve(parsed, system.engine, create_pools=settings.GATEWAY_CREATE_POOLS)
-    kept = settle(
-        parsed, system.schema, on_invalid=caller.on_invalid or settings.GATEWAY_ON_INVALID
-    )
-    return parsed, kept
+
+
+def _settled(parsed: Parsed, system: System, caller: Caller) -> Sequence[Rejected]:
+    on_invalid = caller.on_invalid or system.settings.GATEWAY_ON_INVALID
+    return settle(parsed, system.schema, on_invalid=on_invalid)
 
 
 def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[Rejected]:
@@ -56,8 +75,7 @@ def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[R
     Only an insert is stored without a value, and only where ``on_invalid`` is ``keep`` and each
     rejected value is one that may be missing (contract, "A value that cannot be read").
     """
-    order = {name: position for position, name in enumerate(schema.fields)}
-    rejected = sorted(parsed.rejected, key=lambda each: order.get(each.problem.field, len(order)))
+    rejected = sorted(parsed.rejected, key=lambda each: schema.readers[each.problem.field].rank)
     keep = parsed.mode == "insert" and on_invalid == "keep"
     if rejected and not (keep and all(each.keepable for each in rejected)):
         raise BadForm(tuple(each.problem for each in rejected))
@@ -78,4 +96,6 @@ def _dry_run(call: Call, caller: Caller) -> bool:
     return bool(asked)
 
 
-LEAD_SET = Command("lead_set", lead_set, help="Adds a lead, or updates one that is there.")
+LEAD_SET = Command(
+    "lead_set", lead_set, help="Adds a lead, or updates one that is there.", check=check
+)

@@ -7,13 +7,17 @@ The schema reads these facts off a field; a plain Marshmallow field has none of 
 - ``free``: several values of an array are joined into the one text;
 - ``keeps_plus``: a leading plus sign means something;
 - ``structured``: the field takes the value as it came and cleans it itself;
-- ``wire_type``: what the documentation page calls it.
+- ``wire_type``: what the documentation page calls it;
+- ``choices`` and ``labels``: the texts that it takes, and what a person reads for some.
 """
 
-from gateway.formats.dates import BirthDate, LocalDateTime
+from gateway.formats.amounts import Digits, Money
+from gateway.formats.choices import Choice, Choices
+from gateway.formats.dates import BirthDate, DateOnly, LocalDateTime
 from gateway.formats.messages import HALF_CHARACTER, Message, broken, check_length
 from gateway.formats.notes import Note, Notes
 from gateway.formats.numbers import BIGGEST, Degrees, Flag, GmtOffset, IdOrLabel, WholeNumber, YesNo
+from gateway.formats.patterns import Pattern
 from gateway.formats.texts import (
     EmailAddress,
     FileContents,
@@ -31,7 +35,11 @@ __all__ = [
     "BIGGEST",
     "HALF_CHARACTER",
     "BirthDate",
+    "Choice",
+    "Choices",
+    "DateOnly",
     "Degrees",
+    "Digits",
     "EmailAddress",
     "FileContents",
     "FileName",
@@ -44,8 +52,10 @@ __all__ = [
     "LocalDateTime",
     "Message",
     "Mode",
+    "Money",
     "Note",
     "Notes",
+    "Pattern",
     "Tags",
     "Text",
     "WholeNumber",

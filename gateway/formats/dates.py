@@ -77,6 +77,24 @@ def _time(text: str, zone: tzinfo) -> time:
     return time(int(found[1]), int(found[2]), int(found[3] or 0), tzinfo=zone)
 
 
+class DateOnly(fields.Field[date]):
+    """A day: ``YYYY-MM-DD``, ``M/D/YYYY`` or ``D.M.YYYY``; a midnight behind it does not count."""
+
+    wire_type = "Date"
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
+        try:
+            day, rest = _date_and_rest(value)
+        except ValueError:
+            day, rest = None, ""
+        if day is None or rest not in ("", "00:00:00"):
+            raise broken("not a date (YYYY-MM-DD)")
+        return day
+
+    def _serialize(self, value: date | None, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat()
+
+
 class BirthDate(fields.String):
     """A day of birth as ``YYYY-MM-DD``, or ``MM-DD`` where the year is not known."""
 

@@ -19,10 +19,11 @@ class WholeNumber(fields.Field[int]):
     _DIGITS = re.compile(r"[+-]?0*[0-9]{1,19}")
 
     def __init__(
-        self, *, least: int = -BIGGEST - 1, most: int = BIGGEST, rule: str, **options: Any
+        self, *, least: int = -BIGGEST - 1, most: int = BIGGEST, rule: str = "", **options: Any
     ) -> None:
         super().__init__(**options)
-        self.least, self.most, self.rule = least, most, rule
+        self.least, self.most = least, most
+        self.rule = rule or _whole_number_rule(least, most)
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
         if not self._DIGITS.fullmatch(value) or (self.least >= 0 and value[0] in "+-"):
@@ -33,6 +34,13 @@ class WholeNumber(fields.Field[int]):
         if not self.least <= number <= self.most:
             raise broken(self.rule)
         return number
+
+
+def _whole_number_rule(least: int, most: int) -> str:
+    limits = [
+        f"{word} {limit}" for word, limit in (("from", least), ("to", most)) if abs(limit) < BIGGEST
+    ]
+    return f"not a whole number {' '.join(limits)}".rstrip()
 
 
 class Degrees(fields.Field[float]):

@@ -2,12 +2,13 @@
 
 ``recording`` writes the row, with its lead or alone; ``bodies`` keeps and reads the bytes;
 ``keys`` digests what a person can be found by; ``strangers`` bounds what unknown callers may fill;
-``finding`` lists, ``purging`` lets go what is old, ``reducing`` takes a person out of rows.
+``replacing`` lets one post stand for another; ``finding`` lists, ``purging`` lets go what is old,
+``reducing`` takes a person out of rows.
 """
 
 from gateway.journal.bodies import Unreadable, is_erased, keep_body, read_body, read_query
 from gateway.journal.keys import search_keys
-from gateway.journal.recording import (
+from gateway.journal.outcomes import (
     ACCEPTED,
     DRY_RUN,
     FAILED,
@@ -15,10 +16,9 @@ from gateway.journal.recording import (
     REFUSED,
     SUPERSEDED,
     UNHANDLED,
-    decision_of,
-    is_recorded,
-    record,
 )
+from gateway.journal.recording import decision_of, is_recorded, record, retry_of
+from gateway.journal.replacing import hold_original
 
 __all__ = [
     "ACCEPTED",
@@ -30,11 +30,13 @@ __all__ = [
     "UNHANDLED",
     "Unreadable",
     "decision_of",
+    "hold_original",
     "is_erased",
     "is_recorded",
     "keep_body",
     "read_body",
     "read_query",
     "record",
+    "retry_of",
     "search_keys",
 ]

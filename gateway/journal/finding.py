@@ -31,8 +31,8 @@ class NoKey(Exception):
 class Wanted:
     """Which rows; what is empty does not count. ``phone``, ``email`` and ``name`` are a person's.
 
-    ``is_replayable`` takes only posts that became no lead, that nobody has settled, and whose
-    body is there to be replayed.
+    ``is_open`` takes only posts that became no lead and that nobody has settled, ``is_replayable``
+    those of them whose body is there to be replayed.
     """
 
     outcome: str = ""
@@ -44,6 +44,7 @@ class Wanted:
     email: str = ""
     name: str = ""
     lead_id: int | None = None
+    is_open: bool = False
     is_replayable: bool = False
 
 
@@ -133,9 +134,10 @@ def _conditions(system: System, wanted: Wanted) -> list[ColumnElement[bool]]:
     for kind in (keys.PHONE, keys.EMAIL, keys.NAME):
         if text := getattr(wanted, kind):
             found.append(_has_key(system, kind, text))
+    if wanted.is_open or wanted.is_replayable:
+        found += [IS_OPEN, _not_erased]
     if wanted.is_replayable:
-        has_body = or_(_submission.c.body.is_not(None), _submission.c.stored_sha256.is_not(None))
-        found += [IS_OPEN, _not_erased, has_body]
+        found.append(or_(_submission.c.body.is_not(None), _submission.c.stored_sha256.is_not(None)))
     return found
 
 

@@ -1,21 +1,19 @@
 """Writes the row of a post, in the transaction of its lead or in one of its own."""
 
+import hashlib
+import json
 import time
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
+from gateway.journal.outcomes import ACCEPTED, UNHANDLED
+from gateway.journal.replacing import supersede
 from gateway.models import Submission
-
-ACCEPTED, REFUSED, FAILED, DRY_RUN = "accepted", "refused", "failed", "dry_run"
-QUARANTINED, SUPERSEDED = "quarantined", "superseded"
-"""What may become of a post."""
-
-UNHANDLED = (REFUSED, FAILED, QUARANTINED)
-"""Outcomes that somebody may still want to mend and replay."""
 
 _submission = Submission.__table__
 IS_OPEN = (
@@ -28,6 +26,17 @@ IS_OPEN = (
 _insert = insert(_submission)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
+)
+_find_retry = (
+    select(_submission.c.request_id, _submission.c.lead_id)
+    .where(
+        _submission.c.fields_digest == bindparam("digest"),
+        _submission.c.outcome == ACCEPTED,
+        _submission.c.recorded_at >= bindparam("since"),
+        _submission.c.request_id != bindparam("id"),
+    )
+    .order_by(_submission.c.recorded_at)
+    .limit(1)
 )
 _find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
 _ADD_KEYS = "INSERT INTO submission_key (digest, request_id) VALUES "
@@ -52,6 +61,11 @@ def record(
     ``kept_body`` comes from ``keep_body``, which must have run before, ``keys`` from
     ``search_keys``; ``claimed`` is the login that a stranger named.
     """
+    now = datetime.now(UTC)
+    # A replay that is refused again is no second post to be mended: the first one stays that.
+    is_settled = bool(call.replay_of) and outcome != ACCEPTED
+    if call.corrected and decision:
+        decision = {**decision, "corrected": list(call.corrected)}
     connection.execute(
         _insert,
         {
@@ -78,10 +92,15 @@ def record(
             "headers": dict(call.headers) or None,
             "claimed": claimed[:191] or None,
             "replay_of": call.replay_of or None,
+            "handled_at": now if is_settled else None,
+            "recorded_at": now,
+            "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
             **kept_body,
         },
     )
     _add_keys(connection, call.request_id, keys)
+    if call.replay_of and outcome == ACCEPTED:
+        supersede(connection, call.replay_of, by=call.request_id)
 
 
 def is_recorded(connection: Connection, request_id: str) -> bool:
@@ -106,10 +125,45 @@ def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) 
     connection.exec_driver_sql(_ADD_KEYS + ", ".join([row] * len(keys)), values)
 
 
+def fields_digest(call: Call, caller: Caller | None) -> bytes:
+    """Return 16 bytes that are equal for two posts of one caller with the same fields and values.
+
+    Credentials and the order of names do not count, nor in which form the body came.
+    """
+    said = (
+        caller.name if caller else "",
+        call.command,
+        call.form,
+        [
+            (each.field, each.name, hashlib.sha256(each.content).hexdigest())
+            for each in call.uploads
+        ],
+    )
+    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).digest()
+
+
+def retry_of(
+    connection: Connection, call: Call, caller: Caller | None
+) -> tuple[str, int | None] | None:
+    """Return the post that the caller of ``call`` sent again and that was accepted since, if any:
+    its request id and its lead."""
+    row = connection.execute(
+        _find_retry,
+        {
+            "digest": fields_digest(call, caller),
+            "since": call.received_at,
+            "id": call.request_id,
+        },
+    ).one_or_none()
+    return None if row is None else (row.request_id, row.lead_id)
+
+
 def _flags(call: Call) -> str:
     flags = []
     if call.fallback_charset_used:
         flags.append("fallback_charset")
     if call.credentials.in_address:
         flags.append("credentials_in_address")
+    if call.late and not call.replay_of:
+        flags.append("drained")
     return ",".join(flags)

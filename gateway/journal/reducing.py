@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from gateway.journal.bodies import ERASED
-from gateway.journal.recording import ACCEPTED
+from gateway.journal.outcomes import ACCEPTED
 from gateway.models import Submission, SubmissionKey
 
 AT_ONCE = 200
@@ -17,7 +17,7 @@ _key = SubmissionKey.__table__
 _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("address", "content_type", "path", "body_sha256"), ""),
     **dict.fromkeys(("query", "origin", "caller_request_id", "problems", "unknown", "body")),
-    **dict.fromkeys(("stored_sha256", "headers", "claimed")),
+    **dict.fromkeys(("stored_sha256", "headers", "claimed", "fields_digest")),
     "body_size": 0,
     "flags": ERASED,
 }

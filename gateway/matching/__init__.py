@@ -3,7 +3,16 @@
 ``keys`` digests what a rule says, ``finding`` looks it up, ``rules`` are those of every system.
 """
 
-from gateway.matching.finding import Match, find_match, still_matches
-from gateway.matching.keys import BadRule, digest, keys_of
+from gateway.matching.finding import Match, ReadLeads, find_match, still_matches
+from gateway.matching.keys import BadRule, confirms, digest, keys_of
 
-__all__ = ["BadRule", "Match", "digest", "find_match", "keys_of", "still_matches"]
+__all__ = [
+    "BadRule",
+    "Match",
+    "ReadLeads",
+    "confirms",
+    "digest",
+    "find_match",
+    "keys_of",
+    "still_matches",
+]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select, union_all
 
 from gateway.contract import MatchRule
-from gateway.matching.keys import keys_of
+from gateway.matching.keys import confirms, keys_of
 from gateway.models import MatchKey
 
 log = logging.getLogger("gateway.matching")
@@ -18,7 +18,9 @@ PAGE = 20
 """Leads that are looked at together for one key."""
 
 MOST_CANDIDATES = 1000
-"""Leads that are looked at in all; ten thousand that share a key must not slow a post down."""
+"""Leads that are looked at, lowest ids first, and beside them the newest page of each key: ten
+thousand that share a key must not slow a post down, and an equal post must find what the one before
+it has made."""
 
 NAMED_CANDIDATES = 10
 """Leads beside the winner that a trace names."""
@@ -27,6 +29,12 @@ MOST_RANGES = 250
 """Keys of one look-up; SQLite joins at most 500 selects in a statement."""
 
 Lead = Mapping[str, Any]
+ReadLeads = Callable[[Sequence[int]], Mapping[int, Lead]]
+"""Gives the values of stored leads by id; a lead that is gone is not among them."""
+
+Candidate = tuple[int, list[bytes]]
+"""A lead, and the digests that it shares with the post."""
+
 _key = MatchKey.__table__
 
 
@@ -35,7 +43,8 @@ class Match:
     """What matching found: the lead and the rule by which, or ``None``, and how it came to that.
 
     ``asked`` are the rules that applied, ``present`` those of them for which the post has all
-    parts, ``others`` further leads that match, lowest id first.
+    parts, ``others`` further leads that match, lowest id first. ``cut_off`` says that too many
+    leads share a key: of those between the oldest and the newest none was looked at.
     """
 
     lead_id: int | None = None
@@ -43,6 +52,7 @@ class Match:
     asked: tuple[str, ...] = ()
     present: tuple[str, ...] = ()
     others: tuple[int, ...] = ()
+    cut_off: bool = False
     digests: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
@@ -51,7 +61,7 @@ def find_match(
     new: Lead,
     rules: Sequence[MatchRule],
     *,
-    read: Callable[[Sequence[int]], Mapping[int, Lead]],
+    read: ReadLeads,
 ) -> Match:
     """Return the lead with the lowest id that one of ``rules`` takes for ``new``.
 
@@ -62,16 +72,18 @@ def find_match(
     asked = tuple(by_name)
     present = tuple(name for name in asked if name in digests.values())
     matches: list[tuple[int, str]] = []
-    looked_at = 0
+    looked_at, last, cut_off = 0, 0, False
     for candidates in pages(connection, list(digests)):
-        found = _confirmed(new, candidates, digests, by_name, read)
-        matches.extend(found)
-        looked_at += len(candidates)
+        if looked_at >= MOST_CANDIDATES:
+            cut_off = True
+            log.warning("no match among the first %d leads that share a key", looked_at)
+            newest = _newest(connection, list(digests), after=last)
+            matches = _confirmed(new, newest, digests, by_name, read)
+            break
+        matches = _confirmed(new, candidates, digests, by_name, read)
         if matches:
             break
-        if looked_at >= MOST_CANDIDATES:
-            log.warning("no match among the first %d leads that share a key", looked_at)
-            break
+        looked_at, last = looked_at + len(candidates), candidates[-1][0]
     lead_id, rule = matches[0] if matches else (None, None)
     return Match(
         lead_id=lead_id,
@@ -79,6 +91,7 @@ def find_match(
         asked=asked,
         present=present,
         others=tuple(other for other, _ in matches[1 : NAMED_CANDIDATES + 1]),
+        cut_off=cut_off,
         digests=frozenset(digests),
     )
 
@@ -88,22 +101,16 @@ def still_matches(match: Match, new: Lead, old: Lead, rules: Sequence[MatchRule]
     rule = next(each for each in rules if each.name == match.rule)
     if match.digests.isdisjoint(keys_of(old, [rule])):
         return False
-    return rule.confirm is None or rule.confirm(new, old)
+    return confirms(rule, new, old)
 
 
-def pages(
-    connection: Connection, digests: Sequence[bytes]
-) -> Iterable[list[tuple[int, list[bytes]]]]:
+def pages(connection: Connection, digests: Sequence[bytes]) -> Iterable[list[Candidate]]:
     """Yield candidates with the digests that they share, page by page, lowest id first."""
     if not digests:
         return
     after = 0
     while True:
-        rows = [
-            row
-            for start in range(0, len(digests), MOST_RANGES)
-            for row in _page(connection, digests[start : start + MOST_RANGES], after)
-        ]
+        rows = _page(connection, digests, after)
         full = [
             max(lead_id for lead_id, found in rows if found == each)
             for each in digests
@@ -111,28 +118,44 @@ def pages(
         ]
         # Beyond the end of a full page another lead of that digest may come first.
         horizon = min(full, default=None)
-        shared: dict[int, list[bytes]] = {}
-        for lead_id, found in rows:
-            if horizon is None or lead_id <= horizon:
-                shared.setdefault(lead_id, []).append(bytes(found))
-        if shared:
-            yield sorted(shared.items())
+        near = [row for row in rows if horizon is None or row[0] <= horizon]
+        if near:
+            yield _by_lead(near)
         if horizon is None:
             return
         after = horizon
 
 
-def _page(connection: Connection, digests: Sequence[bytes], after: int) -> Sequence[Any]:
-    values: dict[str, Any] = {f"digest_{n}": each for n, each in enumerate(digests)}
-    return connection.execute(_look_up(len(digests)), values | {"after": after}).all()
+def _newest(connection: Connection, digests: Sequence[bytes], *, after: int) -> list[Candidate]:
+    """Return the newest candidates of each of ``digests``, lowest id first."""
+    return _by_lead(_page(connection, digests, after, newest=True))
+
+
+def _by_lead(rows: Iterable[tuple[int, bytes]]) -> list[Candidate]:
+    shared: dict[int, list[bytes]] = {}
+    for lead_id, digest in rows:
+        shared.setdefault(lead_id, []).append(bytes(digest))
+    return sorted(shared.items())
+
+
+def _page(
+    connection: Connection, digests: Sequence[bytes], after: int, *, newest: bool = False
+) -> list[Any]:
+    rows: list[Any] = []
+    for start in range(0, len(digests), MOST_RANGES):
+        some = digests[start : start + MOST_RANGES]
+        values: dict[str, Any] = {f"digest_{n}": each for n, each in enumerate(some)}
+        statement = _look_up(len(some), newest=newest)
+        rows += connection.execute(statement, values | {"after": after}).all()
+    return rows
 
 
 def _confirmed(
     new: Lead,
-    candidates: Sequence[tuple[int, list[bytes]]],
+    candidates: Sequence[Candidate],
     digests: Mapping[bytes, str],
     rules: Mapping[str, MatchRule],
-    read: Callable[[Sequence[int]], Mapping[int, Lead]],
+    read: ReadLeads,
 ) -> list[tuple[int, str]]:
     """Return the candidates that a rule takes, each with the first such rule."""
     doubtful = [
@@ -147,23 +170,24 @@ def _confirmed(
         for name, rule in rules.items():
             if name not in names:
                 continue
-            old = stored.get(lead_id)
-            if rule.confirm is None or (old is not None and rule.confirm(new, old)):
+            if confirms(rule, new, stored.get(lead_id)):
                 matches.append((lead_id, name))
                 break
     return matches
 
 
 @lru_cache(maxsize=64)
-def _look_up(count: int) -> Select[Any]:
+def _look_up(count: int, *, newest: bool) -> Select[Any]:
     """Return the statement for ``count`` digests: a range of the primary key for each.
+
+    It gives the first page of each range, or with ``newest`` the last one.
 
     One range each and not ``IN``: PostgreSQL would walk a whole index by lead id for the latter.
     """
     ranges = [
         select(_key.c.lead_id, _key.c.digest)
         .where(_key.c.digest == bindparam(f"digest_{n}"), _key.c.lead_id > bindparam("after"))
-        .order_by(_key.c.lead_id)
+        .order_by(_key.c.lead_id.desc() if newest else _key.c.lead_id)
         .limit(PAGE)
         .subquery()
         for n in range(count)

@@ -1,10 +1,13 @@
 """Match keys: what a rule says of a lead, digested; stored and looked up by the same function."""
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from gateway.contract import MatchRule
+from gateway.errors import PluginFault
+from gateway.hooks import warn_if_slow
 from gateway.normal import digest
 
 log = logging.getLogger("gateway.matching")
@@ -13,7 +16,7 @@ MOST_KEYS = 50
 """Keys of one rule that count for one lead; a rule that gives more is told so in the log."""
 
 
-class BadRule(Exception):
+class BadRule(PluginFault):
     """A rule gave something that is no key; a fault of its plugin, never of a caller."""
 
 
@@ -24,8 +27,42 @@ def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, 
     """
     found: dict[bytes, str] = {}
     for rule in rules:
-        found.update((digest(rule.name, text), rule.name) for text in _texts(rule, lead))
+        started = time.perf_counter()
+        try:
+            texts = _texts(rule, lead)
+        except BadRule:
+            raise
+        except Exception as error:
+            raise BadRule(f"{_called(rule)} raised {type(error).__name__}") from error
+        warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
+        found.update((digest(rule.name, text), rule.name) for text in texts)
     return found
+
+
+def confirms(rule: MatchRule, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
+    """Return whether ``rule`` takes ``old``, whose keys are equal, for ``new``.
+
+    Raises BadRule where its ``confirm`` fails.
+    """
+    if rule.confirm is None:
+        return True
+    if old is None:
+        return False
+    started = time.perf_counter()
+    try:
+        return rule.confirm(new, old)
+    except Exception as error:
+        raise BadRule(f"{_called(rule)} raised {type(error).__name__} in confirm") from error
+    finally:
+        warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
+
+
+def _plugin(rule: MatchRule) -> str:
+    return str(getattr(rule.keys, "__module__", None) or "?")
+
+
+def _called(rule: MatchRule) -> str:
+    return f"rule {rule.name} of plugin {_plugin(rule)}"
 
 
 def _texts(rule: MatchRule, lead: Mapping[str, Any]) -> set[str]:

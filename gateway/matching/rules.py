@@ -46,6 +46,8 @@ def gateway_match_rules(settings: Settings) -> list[MatchRule]:
             "match_email",
             parts.emails,
             help="The same e-mail address is the same lead.",
+            # Only its own server may say that Ann@… is ann@….
+            exact=True,
         ),
         MatchRule(
             "match_phone",

@@ -23,7 +23,11 @@ class Submission(db.Model):  # type: ignore[name-defined]
     ``caller`` is ``None`` for a stranger, and ``claimed`` then the login that it named. ``headers``
     are those that the post can be made of again, beside content type and origin. ``replay_of`` is
     the post that this one repeats, ``superseded_by`` the one that stands in place of this one, and
-    ``handled_at`` when somebody settled a post that was refused or failed.
+    ``handled_at`` when somebody settled a post that was refused or failed. ``recorded_at`` is when
+    the row was written, long after ``received_at`` where the post was drained. ``fields_digest``
+    finds accepted posts of one caller with the same fields.
+    ``recorded_at`` is when the row was written, long after ``received_at`` where the post was
+    drained. ``fields_digest`` finds accepted posts of one caller with the same fields.
     """
 
     __tablename__ = "submission"
@@ -62,6 +66,8 @@ class Submission(db.Model):  # type: ignore[name-defined]
     replay_of: Mapped[str | None] = mapped_column(String(36))
     superseded_by: Mapped[str | None] = mapped_column(String(36))
     handled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fields_digest: Mapped[bytes | None] = mapped_column(Digest, index=True)
 
 
 class SubmissionKey(db.Model):  # type: ignore[name-defined]

@@ -21,8 +21,8 @@ _GENERATIONS = {
 """Generation suffixes by what they tell. In one family the second is the junior and the first the
 senior; ``V`` and ``I`` are left out, for they are initials as well."""
 
-_BARE_GENERATIONS = frozenset(_GENERATIONS) - {"junior", "senior"}
-"""What is no name even if it stands alone; people are called Junior."""
+_BARE_GENERATIONS = frozenset(_GENERATIONS) - {"junior", "senior", "ii", "iii", "iv"}
+"""What is no name even if it stands alone; people are called Junior, and Ii."""
 
 _DEGREES = frozenset(
     "esq esquire phd md dds dmd dvm edd psyd pharmd dphil jd llm mba cpa cfa cfp rn lpn bsn msn "
@@ -60,6 +60,14 @@ def name_key(first: str, last: str) -> str | None:
     if not name.first or not name.last:
         return None
     return name.first + name.last
+
+
+def name_part_key(part: str) -> str | None:
+    """Return what two spellings of a first or of a last name alone share; None without a letter.
+
+    As ``name_key``, for one part: a rule must join it with something else, it tells nobody apart.
+    """
+    return _read(part, "").first or None
 
 
 def generation(first: str, last: str) -> str:

@@ -56,8 +56,10 @@ def mask(value: object) -> str | None:
     if value is None:
         return None
     text = str(value)
-    shown = text[-4:] if len(text) > 4 else ""
-    return "*" * (len(text) - len(shown)) + shown
+    # The length of a short one would tell Yes from No.
+    if len(text) <= 4 or isinstance(value, bool):
+        return "****"
+    return "*" * (len(text) - 4) + text[-4:]
 
 
 def fold_label(text: str) -> str:

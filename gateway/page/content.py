@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from marshmallow import fields
+from marshmallow import fields, missing
 from marshmallow.validate import Length, OneOf
 
 from gateway.contract import Command, CustomField, Reply, System
@@ -146,7 +146,9 @@ def _custom(system: System) -> list[CustomField]:
 def _parameter(field: CustomField) -> Parameter:
     parts = [
         field.help or field.label,
-        f"One of: {', '.join(choices(field.field))}." if choices(field.field) else "",
+        choices_text(field.field),
+        f"Otherwise {default_text(field.field)}." if default_text(field.field) else "",
+        "Required in some cases." if field.required_if else "",
         f"Also known as {', '.join(field.aliases)}." if field.aliases else "",
     ]
     return Parameter(
@@ -154,7 +156,7 @@ def _parameter(field: CustomField) -> Parameter:
         type=wire_type(field.field),
         text=" ".join(part for part in parts if part),
         example=field.example,
-        required=field.name == "mode",
+        required=field.name == "mode" or field.field.required,
     )
 
 
@@ -173,8 +175,29 @@ def wire_type(field: fields.Field) -> str:
     return name
 
 
+def choices_text(field: fields.Field) -> str:
+    """Return the sentence that names the choices, with what each means; empty without any."""
+    labels = getattr(field, "labels", {})
+    shown = [f"{each} ({labels[each]})" if each in labels else each for each in choices(field)]
+    several = isinstance(field, fields.List) or getattr(field, "many", False)
+    return f"{'Any' if several else 'One'} of: {', '.join(shown)}." if shown else ""
+
+
+def default_text(field: fields.Field) -> str:
+    """Return what is stored of a new lead without the field; empty where nothing fixed is."""
+    value = field.load_default
+    if value is missing or value is None or callable(value):
+        return ""
+    dumped = field.serialize("value", {"value": value})
+    return ", ".join(map(str, dumped)) if isinstance(dumped, list) else str(dumped)
+
+
 def choices(field: fields.Field) -> list[str]:
     """Return the values that the field is limited to; none where it is not."""
+    if isinstance(field, fields.List):
+        return choices(field.inner)
+    if offered := getattr(field, "choices", ()):
+        return list(offered)
     return [
         str(choice)
         for validator in field.validators

@@ -1,10 +1,20 @@
 """The fields of a lead: what may be sent, and how it is read.
 
-``documented`` is the table, ``building`` joins it with the plugins' fields at start, ``reading``
-reads one value, ``parsing`` a whole form.
+``documented`` is the table, ``names`` says which names are free, ``building`` joins it with the
+plugins' fields at start, ``reading`` reads one value, ``parsing`` a whole form, ``across`` what
+custom fields ask of it.
 """
 
-from gateway.schema.building import DOCUMENTED, LeadSchema, build
-from gateway.schema.parsing import parse
+from gateway.schema.building import DOCUMENTED, LeadSchema, build, may_have_alias
+from gateway.schema.names import why_no_name
+from gateway.schema.parsing import parse, unknown_names
 
-__all__ = ["DOCUMENTED", "LeadSchema", "build", "parse"]
+__all__ = [
+    "DOCUMENTED",
+    "LeadSchema",
+    "build",
+    "may_have_alias",
+    "parse",
+    "unknown_names",
+    "why_no_name",
+]

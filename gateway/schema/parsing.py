@@ -10,6 +10,7 @@ from gateway.contract import FormValue, Parsed, Rejected, Upload
 from gateway.errors import problem
 from gateway.formats import base_name, broken
 from gateway.normal import clean, split_name, storable
+from gateway.schema.across import settle_custom
 from gateway.schema.building import LeadSchema
 from gateway.schema.documented import FILE_NAME_LENGTH, NAME_LENGTH
 from gateway.schema.reading import EMPTY
@@ -31,25 +32,22 @@ def parse(
     """Return the typed values of what was sent; bad ones are in ``rejected``, in page order.
 
     ``leading_plus`` are the names whose value began with an unescaped plus sign; ``ignore_empty``
-    makes an empty value mean nothing in every mode. Never raises for what a caller sent.
+    makes an empty value mean nothing in every mode. Never raises for what a caller sent; raises
+    FieldFault where a field's own code fails.
     """
     rejected: list[Rejected] = []
     mode = _mode(form, schema, rejected)
     clearing = mode == "update" and not ignore_empty
     changes: dict[str, Any] = {}
     flags: set[str] = set()
-    unknown: set[str] = set()
     for name, sent in form.items():
         reader = schema.readers.get(name)
-        if reader is None:
-            unknown.add(storable(name[:UNKNOWN_LENGTH]))
-            continue
-        if name == "mode":
+        if reader is None or name == "mode":
             continue
         try:
             value = reader.read(sent, leading_plus=name in leading_plus)
         except ValidationError as error:
-            rejected.append(reader.reject(sent, error))
+            rejected.append(reader.reject(sent, error, sent_as=name))
             continue
         if value is EMPTY:
             if clearing and reader.clears:
@@ -61,6 +59,9 @@ def parse(
             flags.add(reader.name)
     _settle_lead_id(changes, mode, schema, rejected)
     _settle_names(changes, mode)
+    defaults: Mapping[str, Any] = {}
+    if mode and schema.custom:
+        defaults = settle_custom(schema, form, changes, rejected, mode=mode)
     stored = _settle_uploads(uploads, changes.pop("upload_file_name", None), rejected)
     rejected.sort(key=lambda each: schema.readers[each.problem.field].rank)
     return Parsed(
@@ -69,8 +70,15 @@ def parse(
         flags=frozenset(flags),
         uploads=stored,
         rejected=tuple(rejected),
-        unknown=tuple(sorted(unknown)[:MOST_UNKNOWN]),
+        unknown=unknown_names(form, schema),
+        defaults=defaults,
     )
+
+
+def unknown_names(form: Mapping[str, FormValue], schema: LeadSchema) -> tuple[str, ...]:
+    """Return the names in ``form`` that no field claims, sorted, as they can be stored."""
+    unknown = {storable(name[:UNKNOWN_LENGTH]) for name in form if name not in schema.readers}
+    return tuple(sorted(unknown)[:MOST_UNKNOWN])
 
 
 def _mode(form: Mapping[str, FormValue], schema: LeadSchema, rejected: list[Rejected]) -> str:

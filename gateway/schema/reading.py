@@ -1,17 +1,18 @@
 """How one sent value becomes a typed one: folded, cleaned, checked, read by its field."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
 from gateway.contract import FormValue, Rejected
-from gateway.errors import problem
-from gateway.formats import HALF_CHARACTER, Message, broken, check_length
+from gateway.errors import Problem, Refused
+from gateway.formats import HALF_CHARACTER, broken, check_length
 from gateway.models import LONG_TEXT
 from gateway.normal import clean, has_lone_surrogate, storable
+from gateway.schema.messages import fault, one_message
 
 EMPTY: Any = object()
 """What a value without content reads as; the mode says what that does."""
@@ -38,9 +39,20 @@ class Reader:
     free: bool
     keeps_plus: bool
     structured: bool
+    sensitive: bool
 
     def read(self, sent: FormValue, *, leading_plus: bool) -> Any:
-        """Return the typed value, or EMPTY. Raises ValidationError."""
+        """Return the typed value, or EMPTY. Raises ValidationError, and FieldFault for a fault."""
+        try:
+            return self._read(sent, leading_plus=leading_plus)
+        except (ValidationError, Refused):
+            raise
+        except Exception as error:
+            raise fault(self.name, "reading its value", error, secret=self.sensitive) from (
+                None if self.sensitive else error
+            )
+
+    def _read(self, sent: FormValue, *, leading_plus: bool) -> Any:
         if self.structured:
             value = self.field.deserialize(sent, self.name)
         elif self.many:
@@ -77,11 +89,22 @@ class Reader:
             raise broken("takes one value, not several")
         return ", ".join(texts)
 
-    def reject(self, sent: FormValue, error: ValidationError) -> Rejected:
-        """Return the value as rejected for ``error``."""
-        message = _message(error.messages)
+    def reject(
+        self,
+        sent: FormValue,
+        error: ValidationError,
+        *,
+        sent_as: str = "",
+        secrets: Iterable[object] = (),
+    ) -> Rejected:
+        """Return the value as rejected for ``error``; ``sent_as`` is the name that it came under.
+
+        A plugin's message that quotes one of ``secrets``, or a sensitive value itself, is not used.
+        """
+        message = one_message(error.messages, (sent, *secrets) if self.sensitive else secrets)
+        named = f"{self.name} (sent as {sent_as})" if sent_as not in ("", self.name) else self.name
         return Rejected(
-            problem(self.name, message.code, message),
+            Problem(self.name, message.code, f"{named}: {message}"),
             self._shown(sent),
             keepable=self.keepable and message.keepable,
         )
@@ -104,32 +127,6 @@ def _several(sent: FormValue) -> Iterator[str]:
         yield value[-1] if isinstance(value, tuple) else value
 
 
-def _message(messages: Any) -> Message:
-    """Return Marshmallow's messages as one: the first of ours, else all of a plugin's."""
-    found = list(_flat(messages))
-    ours = next((each for each in found if isinstance(each, Message)), None)
-    return ours or Message("; ".join(found))
-
-
-def _flat(messages: Any, entry: str = "") -> Iterator[str]:
-    if isinstance(messages, dict):
-        for key, inner in messages.items():
-            yield from _flat(inner, f"entry {key + 1}: " if isinstance(key, int) else entry)
-    elif isinstance(messages, list | tuple):
-        for inner in messages:
-            yield from _flat(inner, entry)
-    elif isinstance(messages, Message):
-        yield messages
-    else:
-        yield entry + _as_rule(str(messages))
-
-
-def _as_rule(sentence: str) -> str:
-    """Return "Not a valid integer." so that it can follow the field's name, in one line."""
-    text = " ".join(storable(sentence).split()).rstrip(".")
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
-
-
 def reader(
     name: str,
     field: fields.Field,
@@ -138,6 +135,7 @@ def reader(
     rank: int,
     is_flag: bool,
     is_custom: bool,
+    sensitive: bool,
     clears: bool,
     keepable: bool,
 ) -> Reader:
@@ -157,4 +155,5 @@ def reader(
         free=getattr(field, "free", type(field) is fields.String),
         keeps_plus=getattr(field, "keeps_plus", False),
         structured=getattr(field, "structured", False),
+        sensitive=sensitive,
     )

@@ -14,28 +14,36 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway import database, journal
-from gateway.contract import Call, Caller, Parsed, Rejected, System, Upload
+from gateway.contract import Call, Caller, LeadEvent, Parsed, Rejected, System, Upload
 from gateway.store import claims, writing
 from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first_claims
 from gateway.store.group import Job, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
 from gateway.store.references import NewPool, make_pool
+from gateway.store.telling import event_of
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
 
 ATTEMPTS = 5
-"""How often a post that meets keys it has not claimed begins again, before it waits for all such
-posts."""
+"""How often a post is tried that meets keys it has not claimed, before it takes turns with others
+of that kind."""
+
+LAST_ATTEMPTS = 10
+"""How often it is tried then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the store did, or on a dry run would do; ``lead_id`` is ``None`` for a lead not made."""
+    """What the store did, or on a dry run would do; ``lead_id`` is ``None`` for a lead not made.
+
+    ``event`` is what listeners are to be told of it.
+    """
 
     action: str
     lead_id: int | None
     decision: Mapping[str, Any]
+    event: LeadEvent | None = None
 
 
 def store(
@@ -52,7 +60,8 @@ def store(
     ``kept`` are the values that go into a note instead. With ``dry_run`` everything is decided and
     nothing is written or reserved. Raises LeadNotFound and ExternalIdTaken.
     """
-    post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC))
+    late_at = call.received_at if call.late else None
+    post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at=late_at)
     if dry_run:
         return database.look_up(
             system.engine, lambda connection: _outcome(decide(post, connection))
@@ -87,16 +96,25 @@ class _Prepared:
 
 
 def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
-    """Write the post, again with more claims where it turns out to touch keys it does not hold."""
+    """Write the post, again with more claims where it turns out to touch keys it does not hold.
+
+    Every attempt claims before it reads, and writes only if the keys that its decision rests on are
+    all claimed: so nobody has changed what it read, and nobody looks for what it changes. Other
+    keys than before it meets only where somebody else has written in between. Who meets such again
+    and again waits for the common claim too, so that posts of that kind at least do not do it to
+    each other. Raises claims.Contended where even that does not help.
+    """
     engine, held = post.system.engine, first_claims(post)
     # Where several can write at once, one post that waits for a row would hold up its whole batch.
     run = post.system.group.run if database.has_one_writer(engine) else alone
-    for _ in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + LAST_ATTEMPTS + 1):
         try:
             return run(engine, _job(post, prepared, held))
         except claims.Unclaimed as unclaimed:
             held |= unclaimed.digests
-    return alone(engine, _job(post, prepared, held | {claims.COMMON}))
+        if attempt == ATTEMPTS:
+            held |= {claims.COMMON}
+    raise claims.Contended(f"other posts changed the lead at each of {attempt} attempts")
 
 
 def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome]:
@@ -107,13 +125,15 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
     request_id = prepared.call.request_id
 
     def work(connection: Connection) -> Outcome:
+        if prepared.call.replay_of:
+            journal.hold_original(connection, prepared.call.replay_of)
         decision = decide(post, connection, lock=True)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
-        whole = _with_pool(post, connection)
+        whole = _with_pool(post, decision, connection)
         if whole is not post:
             decision = decide(whole, connection, lock=True)
         missing = decision.claims - held
-        if missing and claims.are_needed(connection) and claims.COMMON not in held:
+        if missing and claims.are_needed(connection):
             raise claims.Unclaimed(missing)
         return _write(connection, whole, decision, prepared)
 
@@ -123,17 +143,20 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
 def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> Outcome:
     request_id, planned = prepared.call.request_id, decision.plan
     trace = decision.trace() | {"request_id": request_id}
-    stamp: dict[str, Any] = {"now": post.now, "request_id": request_id}
+    stamp: dict[str, Any] = {"now": post.at, "request_id": request_id}
     values = planned.values
     lead_id = decision.found.lead_id
     if decision.stored is None or lead_id is None:
         lead_id = writing.insert_lead(
-            connection, {**post.defaults, **values, "match": trace}, now=post.now
+            connection, {**post.defaults, **values, "match": trace}, at=post.at, now=post.now
         )
     elif planned.changed or prepared.uploads or planned.new_external_id:
         stamped = {**values, "match": trace, "updated_at": post.now}
         writing.update_lead(connection, lead_id, stamped)
-        record_changes(connection, lead_id, decision.stored, planned, **stamp)
+        # The history tells when a value was stored; the journal, when its post came.
+        record_changes(
+            connection, lead_id, decision.stored, planned, now=post.now, request_id=request_id
+        )
     write_keys(
         connection,
         lead_id,
@@ -158,10 +181,12 @@ def _write(connection: Connection, post: Post, decision: Decision, prepared: _Pr
         lead_id=lead_id,
         problems=[rejected.problem for rejected in post.kept],
         unknown=post.parsed.unknown,
-        decision=decision.trace(),
+        decision=decision.trace() | ({"same": list(planned.same)} if planned.same else {}),
         keys=prepared.keys,
     )
-    return replace(_outcome(decision), lead_id=lead_id)
+    uploads = [upload for upload, _ in prepared.uploads]
+    event = event_of(decision, post, lead_id, uploads=uploads, request_id=request_id)
+    return replace(_outcome(decision), lead_id=lead_id, event=event)
 
 
 def _outcome(decision: Decision) -> Outcome:
@@ -170,10 +195,13 @@ def _outcome(decision: Decision) -> Outcome:
     )
 
 
-def _with_pool(post: Post, connection: Connection) -> Post:
+def _with_pool(post: Post, decision: Decision, connection: Connection) -> Post:
     """Return ``post`` with the id of the pool that it names and that is made with it."""
-    pool = post.parsed.changes.get("pool")
+    pool = decision.changes.get("pool")
     if not isinstance(pool, NewPool):
         return post
-    changes = dict(post.parsed.changes) | {"pool": make_pool(connection, pool, post.now)}
-    return replace(post, parsed=replace(post.parsed, changes=changes))
+    made = {"pool": make_pool(connection, pool, post.now)}
+    # The plugins are not asked again: what they refuse must be refused before anything is written.
+    settled = {**decision.changes, **made} if post.system.hooks.before_store else None
+    parsed = replace(post.parsed, changes={**post.parsed.changes, **made})
+    return replace(post, parsed=parsed, settled=settled)

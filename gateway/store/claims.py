@@ -6,18 +6,33 @@ stored. Rows and not advisory locks, which are per server and do not hold on a c
 one writer at a time and needs none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from gateway import database
+from gateway.models import MatchClaim
 
 COMMON = bytes(16)
-"""The claim that a post takes in the end which has met other keys at every attempt."""
+"""A claim that posts take beside their own when they have met other keys at every attempt.
+
+It is the first in the order, so they queue for it before they hold anything. It holds off nobody
+else, and so never stands in for the claim of a key.
+"""
 
 MOST_AT_ONCE = 1000
 """Rows of one statement; the drivers take more, a log of slow statements does not."""
 
+_claim = MatchClaim.__table__
+_free = (
+    select(_claim.c.digest)
+    .where(_claim.c.digest > bindparam("after"))
+    .order_by(_claim.c.digest)
+    .limit(bindparam("batch"))
+    .with_for_update(skip_locked=True)
+)
+# One by one: for a list MariaDB may walk the table, and wait for the rows that others hold.
+_delete = delete(_claim).where(_claim.c.digest == bindparam("held"))
 _CLAIM = "INSERT INTO match_claim (digest) VALUES "
 _HOLD = {
     "postgresql": " ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest",
@@ -37,6 +52,10 @@ class Unclaimed(Exception):
         self.digests = frozenset(digests)
 
 
+class Contended(Exception):
+    """A post met keys that it had not claimed at every attempt; nothing of it is written."""
+
+
 def are_needed(connection: Connection) -> bool:
     """Whether two transactions can write at once on this engine."""
     return not database.has_one_writer(connection.engine)
@@ -54,3 +73,26 @@ def take(connection: Connection, digests: Iterable[bytes]) -> None:
         rows = ", ".join(["(%s)"] * len(some))
         statement = f"{_CLAIM}{rows}{_HOLD[connection.dialect.name]}"
         connection.exec_driver_sql(statement, tuple(some))
+
+
+def purge(engine: Engine, *, batch: int = MOST_AT_ONCE) -> Iterator[int]:
+    """Delete the claims that nobody holds; yield after each batch how many were in it.
+
+    A row that is held is passed over, so this never waits. Who comes for a row while it is deleted
+    waits for that and makes it anew.
+    """
+    after, size = b"", batch
+
+    def work(connection: Connection) -> list[bytes]:
+        rows = connection.execute(_free, {"after": after, "batch": batch}).scalars()
+        digests = [bytes(each) for each in rows]
+        if digests:
+            connection.execute(_delete, [{"held": each} for each in digests])
+        return digests
+
+    while size == batch:
+        digests = database.in_transaction(engine, work)
+        size = len(digests)
+        if digests:
+            after = digests[-1]
+            yield size

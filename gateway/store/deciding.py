@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
 from gateway.errors import ExternalIdTaken, LeadNotFound
 from gateway.matching import keys_of, still_matches
-from gateway.store import writing
-from gateway.store.keys import values_of
+from gateway.store import late, writing
+from gateway.store.asking import ask_plugins
+from gateway.store.keys import read_values, values_of
 from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
 from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
-from gateway.store.survivorship import keep_spelling
+from gateway.store.survivorship import keep_spelling, with_whole_address
 
 CREATE, UPDATE = "create", "update"
 """What a post does to the store."""
@@ -23,13 +24,24 @@ CREATE, UPDATE = "create", "update"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post on its way into the store."""
+    """One post on its way into the store.
+
+    ``settled`` are its changes as the plugins left them, where they have been asked already;
+    ``late_at`` is when a post came that is done later.
+    """
 
     parsed: Parsed
     caller: Caller
     system: System
     kept: tuple[Rejected, ...]
     now: datetime
+    settled: Mapping[str, Any] | None = None
+    late_at: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When what the post brings is dated: a late one keeps its original time."""
+        return self.late_at or self.now
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -45,15 +57,19 @@ class Post:
 class Decision:
     """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
 
-    ``claims`` are the digests that must be held for this to be true still at the commit.
+    ``changes`` are those of the post that count, as the plugins left them; ``held_back`` are the
+    fields that a late post must leave as they are. ``claims`` are the digests that must be held for
+    this to be true still at the commit.
     """
 
     found: Found
     stored: Stored | None
+    changes: Mapping[str, Any]
     plan: Plan
     old_keys: Mapping[bytes, str]
     new_keys: Mapping[bytes, str]
     claims: frozenset[bytes]
+    held_back: tuple[str, ...] = ()
 
     @property
     def action(self) -> str:
@@ -63,6 +79,7 @@ class Decision:
     def trace(self) -> dict[str, Any]:
         """Return why, for the journal, the lead and a dry run: ready for JSON."""
         match = self.found.match
+        held_back = {"held_back": list(self.held_back)} if self.held_back else {}
         return {
             "action": self.action,
             "lead_id": self.found.lead_id,
@@ -72,6 +89,8 @@ class Decision:
             "present": list(match.present),
             "others": list(match.others),
             "changes": list(self.plan.changed),
+            **({"cut_off": True} if match.cut_off else {}),
+            **held_back,
         }
 
 
@@ -90,25 +109,39 @@ def first_claims(post: Post) -> frozenset[bytes]:
 def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decision:
     """Return what ``post`` does, with ``lock`` holding the lead until the transaction ends.
 
-    Raises LeadNotFound and ExternalIdTaken.
+    Raises LeadNotFound and ExternalIdTaken, and what plugins refuse.
     """
     parsed, system = post.parsed, post.system
     rules = chosen_rules(parsed, system)
     found, stored = _found(post, connection, rules, lock=lock)
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
-    if stored is not None and found.match.lead_id is not None:
-        changes = keep_spelling(parsed.changes, stored.row, system.settings.GATEWAY_REGION)
-        parsed = replace(parsed, changes=changes)
-    planned = plan(
-        parsed,
-        stored,
-        system.schema,
-        kept=post.kept,
-        new_external_id=found.new_external_id,
-        now=post.now,
-        zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
-    )
+    changes = _settled(post, found, stored, connection)
+
+    def planned_for(parsed: Parsed) -> Plan:
+        return plan(
+            parsed,
+            stored,
+            system.schema,
+            kept=post.kept,
+            new_external_id=found.new_external_id,
+            now=post.at,
+            zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
+        )
+
+    parsed = replace(parsed, changes=changes)
+    planned = planned_for(parsed)
+    held_back: tuple[str, ...] = ()
+    if stored is not None and post.late_at is not None and planned.changed:
+        later = late.set_later(connection, stored, post.late_at)
+        parsed = late.without(parsed, later)
+        guarded = planned_for(parsed)
+        held_back = tuple(
+            name
+            for name in planned.changed
+            if name in later and (name in changes or name not in guarded.changed)
+        )
+        planned = guarded
     row = dict(stored.row) if stored else post.defaults
     old_keys, new_keys = {}, {}
     if planned.values:
@@ -122,36 +155,97 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
     return Decision(
         found=found,
         stored=stored,
+        changes=parsed.changes,
         plan=planned,
         old_keys=old_keys,
         new_keys=new_keys,
         claims=frozenset(claims),
+        held_back=held_back,
     )
+
+
+def _settled(
+    post: Post, found: Found, stored: Stored | None, connection: Connection
+) -> Mapping[str, Any]:
+    """Return the changes of ``post`` that count: without mere spellings, as plugins leave them."""
+    if post.settled is not None:
+        return post.settled
+    changes, system = post.parsed.changes, post.system
+    if stored is not None and post.parsed.mode == "insert":
+        changes = with_whole_address(changes, stored.row)
+        if found.match.lead_id is not None:
+            changes = keep_spelling(changes, stored.row, system.settings.GATEWAY_REGION)
+    elif stored is None and post.parsed.defaults:
+        changes = {**post.parsed.defaults, **changes}
+    if not system.hooks.before_store:
+        return changes
+    lead = None if stored is None else values_of(stored.row)
+    return ask_plugins(changes, lead, post.caller, system, connection=connection)
 
 
 def _found(
     post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: bool
 ) -> tuple[Found, Stored | None]:
     """Return which lead the post means, and that lead as stored."""
-    changes = post.parsed.changes
-    with_tags = "tags" in changes or "tag_append" in changes
     gone = 0
     held: set[int] = set()
     while gone < 2:
-        found = locate(connection, post.parsed, posted(post), rules)
+        found, stored, is_confirmed = _look(post, connection, rules, lock=lock)
         if found.lead_id is None:
             return found, None
-        stored = writing.read_lead(connection, found.lead_id, with_tags=with_tags, lock=lock)
         if stored is None:
             # Merged away while we waited for its row: found again as its survivor.
             gone += 1
-        elif not lock or found.lead_id in held or _is_still_meant(found, stored, post, rules):
+        elif (
+            not lock
+            or is_confirmed
+            or found.lead_id in held
+            or _is_still_meant(found, stored, post, rules)
+        ):
             return found, stored
         else:
             # Changed while we waited, say its zip, which is in no key. Nobody else changes it now,
             # so the next look sees what counts.
             held.add(found.lead_id)
     raise LeadNotFound("lead_id: there is no such lead to update", field="lead_id")
+
+
+def _look(
+    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: bool
+) -> tuple[Found, Stored | None, bool]:
+    """Return which lead the post means, that lead as stored, and whether it cannot change now.
+
+    The last says that its rule has confirmed it as it is with its row locked. The keys by which it
+    was found cannot leave it either: they are claimed, or the decision is thrown away.
+    """
+    changes = post.parsed.changes
+    with_tags = "tags" in changes or "tag_append" in changes
+    leads: dict[int, Stored] = {}
+
+    def read_one(lead_id: int) -> Stored | None:
+        if lead_id not in leads:
+            stored = writing.read_lead(connection, lead_id, with_tags=with_tags, lock=lock)
+            if stored is None:
+                return None
+            leads[lead_id] = stored
+        return leads[lead_id]
+
+    def read(lead_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        # A lone candidate, as nearly always, is nearly always the lead: locked at once, it need
+        # not be read again. Of several most are let go, and others may be waiting to change them.
+        if len(lead_ids) > 1:
+            return read_values(connection, lead_ids)
+        return {each: values_of(lead.row) for each in lead_ids if (lead := read_one(each))}
+
+    found = locate(connection, post.parsed, posted(post), rules, read=read)
+    if found.lead_id is None:
+        return found, None, False
+    is_confirmed = (
+        found.lead_id in leads
+        and found.match.rule is not None
+        and post.system.match_rules[found.match.rule].confirm is not None
+    )
+    return found, read_one(found.lead_id), is_confirmed
 
 
 def _is_still_meant(found: Found, stored: Stored, post: Post, rules: Sequence[MatchRule]) -> bool:

@@ -5,9 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from gateway.contract import MatchRule
 from gateway.database import reading
-from gateway.matching import keys_of
+from gateway.matching import confirms, keys_of
 from gateway.matching.finding import pages
 from gateway.store.deciding import Decision, Post, decide, posted
 from gateway.store.history import changes_of
@@ -17,7 +16,7 @@ from gateway.store.reading import shown
 from gateway.store.references import NewPool
 
 CANDIDATES = 100
-"""Candidates that are told, lowest ids first."""
+"""Candidates that are told, lowest ids first; the one that wins in any case."""
 
 WINS, MATCHES, REJECTED = "wins", "matches", "rejected"
 """What becomes of a candidate; one is rejected whose keys are equal and whom no rule confirms."""
@@ -50,15 +49,14 @@ def _candidates(post: Post, decision: Decision, connection: Connection) -> list[
     for lead_id, digests in found:
         old = stored.get(lead_id)
         by = [rule for rule in rules if rule.name in {names[each] for each in digests}]
-        verdict = MATCHES if any(_confirms(rule, new, old) for rule in by) else REJECTED
+        verdict = MATCHES if any(confirms(rule, new, old) for rule in by) else REJECTED
         if lead_id == match.lead_id:
             verdict = WINS
         told.append({"lead_id": lead_id, "rules": [rule.name for rule in by], "verdict": verdict})
+    if match.lead_id is not None and match.lead_id not in {each["lead_id"] for each in told}:
+        # Behind those that are told, of which then none matches.
+        told.append({"lead_id": match.lead_id, "rules": [match.rule], "verdict": WINS})
     return told
-
-
-def _confirms(rule: MatchRule, new: dict[str, Any], old: dict[str, Any] | None) -> bool:
-    return rule.confirm is None or (old is not None and rule.confirm(new, old))
 
 
 def _fields(post: Post, decision: Decision, connection: Connection) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from gateway.store.person import telling_keys_of
 from gateway.store.reading import show_lead
 
 _file = LeadFile.__table__
-_NOT_SHOWN = frozenset({"body", "query", "stored_sha256"})
+_NOT_SHOWN = frozenset({"body", "query", "stored_sha256", "fields_digest"})
 
 
 def export(system: System, lead_id: int) -> dict[str, Any] | None:

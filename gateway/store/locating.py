@@ -8,9 +8,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from gateway.contract import MatchRule, Parsed, System
 from gateway.errors import LeadNotFound
-from gateway.matching import Match, digest, find_match
+from gateway.matching import Match, ReadLeads, digest, find_match
 from gateway.models import LeadMerge
-from gateway.store.keys import read_values
 from gateway.store.writing import find_by_external_id
 
 EXTERNAL_ID = "external_id"
@@ -46,11 +45,17 @@ def chosen_rules(parsed: Parsed, system: System) -> list[MatchRule]:
 
 
 def locate(
-    connection: Connection, parsed: Parsed, posted: dict[str, Any], rules: Sequence[MatchRule]
+    connection: Connection,
+    parsed: Parsed,
+    posted: dict[str, Any],
+    rules: Sequence[MatchRule],
+    *,
+    read: ReadLeads,
 ) -> Found:
     """Return the lead that ``parsed`` means; ``posted`` are its values as ``rules`` see them.
 
-    Raises LeadNotFound where an update names an external id that finds nothing.
+    ``read`` gives the stored leads that a rule must confirm. Raises LeadNotFound where an update
+    names an external id that finds nothing.
     """
     lead_id, external_id = parsed.changes.get("lead_id"), parsed.changes.get(EXTERNAL_ID)
     holder = None
@@ -74,9 +79,7 @@ def locate(
         return Found(lead_id=holder, by=EXTERNAL_ID)
     if not rules:
         return Found(new_external_id=is_new)
-    match = find_match(
-        connection, posted, rules, read=lambda lead_ids: read_values(connection, lead_ids)
-    )
+    match = find_match(connection, posted, rules, read=read)
     by = None if match.lead_id is None else "match"
     return Found(lead_id=match.lead_id, by=by, match=match, new_external_id=is_new)
 

@@ -1,7 +1,7 @@
 """Merges leads that are one person: what hangs on them moves, and their ids go on working."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,12 +22,12 @@ from gateway.models import (
     LeadTag,
     MatchKey,
 )
-from gateway.normal import fold_label
+from gateway.normal import junk_values, phone_key
 from gateway.store import claims, writing
 from gateway.store.history import Change, write_changes
 from gateway.store.keys import values_of
 from gateway.store.locating import external_id_digest, follow_merge
-from gateway.store.planning import WIRE_NAMES
+from gateway.store.merged_values import OWN, Whole, fill, take_in_phones
 from gateway.store.reading import shown
 from gateway.store.rekeying import replace_keys
 from gateway.store.vault import vault_of
@@ -40,9 +40,6 @@ MOVED = {
     "changes": LeadChange.__table__,
 }
 """What goes over to the lead that stays, row by row."""
-
-# The lead that stays keeps its own: when it came, and how its last post found it.
-_OWN = {"lead_id", "created_at", "updated_at", "match", "custom"}
 
 _lead = Lead.__table__
 _tag = LeadTag.__table__
@@ -74,18 +71,11 @@ class Merged:
     moved: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class _Whole:
-    """A lead with what merges field by field; filled up from one lead after another."""
-
-    row: dict[str, Any]
-    tags: list[str] = field(default_factory=list)
-
-
 def merge(system: System, keep: int, others: Sequence[int], *, dry_run: bool = False) -> Merged:
     """Merge ``others`` into ``keep``, all in one transaction, and return what that does.
 
-    Of each value the first that is not empty stays, in the order given. Raises CannotMerge.
+    Of each value the first that is not empty stays, in the order given; the two lines of the
+    address come from one lead. Raises CannotMerge.
     """
     if keep in others:
         raise CannotMerge(f"Lead {keep} cannot be merged with itself.")
@@ -93,7 +83,7 @@ def merge(system: System, keep: int, others: Sequence[int], *, dry_run: bool = F
         raise CannotMerge("A lead is named twice.")
     if dry_run:
         with reading(system.engine) as connection:
-            return _plan(connection, (keep, *others), lock=False)[1]
+            return _plan(system, connection, (keep, *others), lock=False)[1]
     held: frozenset[bytes] = frozenset()
     while True:
         try:
@@ -124,7 +114,7 @@ def shown_changes(system: System, merged: Merged) -> list[dict[str, Any]]:
 
 def _work(system: System, ids: Sequence[int], held: frozenset[bytes], on: Connection) -> Merged:
     claims.take(on, held)
-    whole, merged = _plan(on, ids, lock=True)
+    whole, merged = _plan(system, on, ids, lock=True)
     keys = keys_of(values_of(whole.row), system.match_rules.values())
     missing = (_claims_of(on, ids) | keys.keys()) - held
     if missing and claims.are_needed(on):
@@ -147,7 +137,9 @@ def _claims_of(connection: Connection, ids: Sequence[int]) -> set[bytes]:
     }
 
 
-def _plan(connection: Connection, ids: Sequence[int], *, lock: bool) -> tuple[_Whole, Merged]:
+def _plan(
+    system: System, connection: Connection, ids: Sequence[int], *, lock: bool
+) -> tuple[Whole, Merged]:
     """Return the lead as it will be, and what that changes; with ``lock`` its rows stay locked."""
     statement = _read.with_for_update() if lock else _read
     # In the order of their ids, as everybody locks several leads.
@@ -155,49 +147,29 @@ def _plan(connection: Connection, ids: Sequence[int], *, lock: bool) -> tuple[_W
     for lead_id in ids:
         if lead_id not in rows:
             raise CannotMerge(_why_missing(connection, lead_id))
-    leads = {lead_id: _Whole(dict(vault_of(connection).open_row(rows[lead_id]))) for lead_id in ids}
+    leads = {lead_id: Whole(dict(vault_of(connection).open_row(rows[lead_id]))) for lead_id in ids}
     for lead_id, label in connection.execute(_read_tags, {"ids": ids}):
         leads[lead_id].tags.append(label)
     keep, *others = ids
-    changes = {other: _fill(leads[keep], leads[other]) for other in others}
+    changes = {other: fill(leads[keep], leads[other]) for other in others}
+    key_of = _phone_keys(system)
+    for other in others:
+        changes[other] += take_in_phones(leads[keep], leads[other], key_of)
+        changes[other].sort(key=lambda change: change.field)
     moved = {name: _count(connection, table, others) for name, table in MOVED.items()}
     return leads[keep], Merged(lead_id=keep, merged=tuple(others), changes=changes, moved=moved)
 
 
-def _fill(lead: _Whole, other: _Whole) -> list[Change]:
-    """Put into ``lead`` what it lacks and ``other`` has; return both that and what gives way."""
-    changes = []
-    has_name = lead.row["first_name"] or lead.row["last_name"]
-    for column in other.row.keys() - _OWN:
-        # A lead that was sent its name in two parts is not given a third that says another.
-        stays = column == "full_name" and has_name
-        changes += _settle(lead.row, other.row, column, stays=bool(stays))
-    custom = dict(lead.row["custom"] or {})
-    for name in other.row["custom"] or {}:
-        changes += _settle(custom, other.row["custom"], name)
-    lead.row["custom"] = custom or None
-    held = {fold_label(tag) for tag in lead.tags}
-    added = [tag for tag in other.tags if fold_label(tag) not in held]
-    if added:
-        changes.append(Change("tags", list(lead.tags), [*lead.tags, *added]))
-        lead.tags += added
-    return sorted(changes, key=lambda change: change.field)
+def _phone_keys(system: System) -> Callable[[str | None], str | None]:
+    """Return what gives the key of a number by which posts are found, and of others none."""
+    region = system.settings.GATEWAY_REGION
+    junk = junk_values(system.settings.GATEWAY_JUNK_VALUES, region)
 
+    def key_of(number: str | None) -> str | None:
+        key = phone_key(number, region) if number else None
+        return None if key is None or junk.is_junk_phone(key) else key
 
-def _settle(
-    mine: dict[str, Any], theirs: Mapping[str, Any], name: str, *, stays: bool = False
-) -> list[Change]:
-    old, offered = mine.get(name), theirs[name]
-    if _is_empty(offered) or old == offered:
-        return []
-    if not _is_empty(old) or stays:
-        return [Change(WIRE_NAMES.get(name, name), offered, old)]
-    mine[name] = offered
-    return [Change(WIRE_NAMES.get(name, name), old, offered)]
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ("", [], {})
+    return key_of
 
 
 def _why_missing(connection: Connection, lead_id: int) -> str:
@@ -212,9 +184,9 @@ def _count(connection: Connection, table: Any, ids: Sequence[int]) -> int:
     return int(connection.execute(counted, {"ids": ids}).scalar_one())
 
 
-def _write(connection: Connection, whole: _Whole, merged: Merged) -> None:
+def _write(connection: Connection, whole: Whole, merged: Merged) -> None:
     keep, others, now = merged.lead_id, list(merged.merged), datetime.now(UTC)
-    values = {name: value for name, value in whole.row.items() if name not in _OWN - {"custom"}}
+    values = {name: value for name, value in whole.row.items() if name not in OWN - {"custom"}}
     writing.update_lead(connection, keep, values | {"updated_at": now})
     if any(change.field == "tags" for each in merged.changes.values() for change in each):
         writing.replace_tags(connection, keep, whole.tags, new=False)

@@ -39,7 +39,8 @@ NOT_STORED = "Not stored"
 class Plan:
     """The writes of one post: ``values`` by column (only what changes), and the rows to add.
 
-    ``tags`` is the whole new list, or ``None`` where it stays. ``changed`` are wire names.
+    ``tags`` is the whole new list, or ``None`` where it stays. ``changed`` are wire names, ``same``
+    those of the fields that were sent as they are stored.
     """
 
     values: Mapping[str, Any]
@@ -48,6 +49,7 @@ class Plan:
     tags: tuple[str, ...] | None = None
     followup_at: datetime | None = None
     new_external_id: str | None = None
+    same: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def plan(
         tags=tags,
         followup_at=values.get("followup_date"),
         new_external_id=parsed.changes.get("external_id") if new_external_id else None,
+        same=_same(parsed.changes, wanted, schema, changed) if stored else (),
     )
 
 
@@ -107,7 +110,7 @@ def columns(
         for name, value in changes.items()
         if name not in NOT_COLUMNS and name not in schema.custom
     }
-    custom = {name: changes[name] for name in schema.custom if name in changes}
+    custom = {name: value for name, value in changes.items() if name in schema.custom}
     if custom:
         merged = dict(row.get("custom") or {}) | schema.dump_custom(custom)
         kept = {name: value for name, value in merged.items() if value is not None}
@@ -143,6 +146,9 @@ def _notes(
         notes.append(Note("Note", changes["note"]))
     notes.extend(changes.get("notes") or ())
     for rejected in kept:
+        if rejected.problem.code == "required":
+            notes.append(Note(NOT_STORED, f"{rejected.problem.message}."))
+            continue
         field = schema.fields[rejected.problem.field]
         sent = mask(rejected.sent) if field.sensitive else rejected.sent
         text = f"{rejected.problem.message}. Sent: {sent}"
@@ -150,6 +156,19 @@ def _notes(
         parts = [text[start : start + LONG_TEXT] for start in range(0, len(text), LONG_TEXT)]
         notes.extend(Note(NOT_STORED, part) for part in parts)
     return tuple(notes)
+
+
+def _same(
+    changes: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    schema: LeadSchema,
+    changed: Sequence[str],
+) -> tuple[str, ...]:
+    sent = {WIRE_NAMES.get(column, column) for column in wanted if column != "custom"}
+    sent |= schema.custom & changes.keys()
+    if "tags" in changes or changes.get("tag_append"):
+        sent.add("tags")
+    return tuple(sorted(sent.difference(changed)))
 
 
 def _changed(

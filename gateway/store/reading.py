@@ -82,7 +82,9 @@ def shown(
 
 def _masked(schema: LeadSchema, name: str, value: Any) -> Any:
     said = _said(value)
-    return mask(value) if said is value and _is_sensitive(schema, name) else said
+    if said is not value or not _is_sensitive(schema, name):
+        return said
+    return list(map(mask, value)) if isinstance(value, list) else mask(value)
 
 
 def _said(value: Any) -> Any:

@@ -126,6 +126,12 @@ def _find(connection: Connection, key: Any, condition: ColumnElement[bool]) -> i
     return found
 
 
+def names_a_row(connection: Connection, name: str, key: int) -> bool:
+    """Return whether there is a row with this id for the field ``name`` of LABELS."""
+    table, key_name, _ = LABELS[name]
+    return _find(connection, table.c[key_name], table.c[key_name] == key) is not None
+
+
 _RESOLVERS: Mapping[str, Callable[[Connection, Any], int | None]] = {
     "status": _status,
     "custom_status": _custom_status,

@@ -1,4 +1,4 @@
-"""What a match leaves as it is: a sent value that is the stored one in another spelling."""
+"""What a match makes of stored values: spellings stay, an old second address line goes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +19,20 @@ def keep_spelling(
     """
     same = set(_same(changes, row, region))
     return {name: value for name, value in changes.items() if name not in same}
+
+
+def with_whole_address(changes: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``changes`` with address_2 cleared where another address comes without one.
+
+    The stored second line belongs to the stored address. Beside the new one it would be a place
+    where nobody lives, and an equal post would not find the lead by it.
+    """
+    new, old = _text(changes, "address"), _text(row, "address")
+    if not new or new == old or _text(changes, "address_2") or not _text(row, "address_2"):
+        return dict(changes)
+    if _is_same(address_key(new, ""), address_key(old, "")):
+        return dict(changes)
+    return {**changes, "address_2": None}
 
 
 def _same(changes: Mapping[str, Any], row: Mapping[str, Any], region: str) -> Iterator[str]:

@@ -25,7 +25,8 @@ class Locked(str):
 
     why: str
 
-    def __new__(cls, sealed: str, why: str) -> "Locked":
+    def __new__(cls, sealed: str, why: str = "") -> "Locked":
+        # Copied it is made of its text alone, and is given the rest afterwards.
         made = super().__new__(cls, sealed)
         made.why = why
         return made

@@ -63,10 +63,12 @@ def find_by_external_id(connection: Connection, external_id: str) -> int | None:
     return found
 
 
-def insert_lead(connection: Connection, values: Mapping[str, Any], *, now: datetime) -> int:
-    """Make the lead's row of ``values`` by column, and return its id."""
+def insert_lead(
+    connection: Connection, values: Mapping[str, Any], *, at: datetime, now: datetime
+) -> int:
+    """Make the lead's row of ``values`` by column, dated ``at``, and return its id."""
     sealed = vault_of(connection).seal_row(values)
-    row = {**_NOTHING, **sealed, "created_at": now, "updated_at": now}
+    row = {**_NOTHING, **sealed, "created_at": at, "updated_at": now}
     return inserted_key(connection.execute(_insert_lead, row))
 
 

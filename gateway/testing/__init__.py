@@ -1,7 +1,8 @@
 """A test kit for the gateway and for plugins: ``pytest_plugins = ["gateway.testing"]``.
 
-Fixtures: ``make_gateway`` (a client on a fresh system), ``run_case`` (golden cases), ``engine``
-(its name), ``database`` (an empty database with all tables), ``bare_database`` (one without).
+Fixtures: ``make_gateway`` (a client on a fresh system), ``run_case`` (golden cases), ``hook_calls``
+(which plugin was asked what), ``engine`` (its name), ``database`` (an empty database with all
+tables), ``bare_database`` (one without). ``check_plugin(module)`` names what is wrong with one.
 Whatever asks for one of them runs once on each engine: SQLite always, PostgreSQL and MariaDB where
 they answer. ``--database-url`` chooses others; with CI in the environment none may be missing.
 """
@@ -15,17 +16,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pluggy
 import pytest
 
-from config import settings
+from config import Settings, settings
+from gateway import registry
 from gateway.app import create_app
 from gateway.testing import setup as tables
 from gateway.testing.cases import run_case as _run_case
 from gateway.testing.client import Gateway, Response
 from gateway.testing.databases import Databases, answers, engine_name
-from gateway.testing.plugins import check_plugin
+from gateway.testing.plugins import HookCall, check_plugin, record_calls
 
-__all__ = ["Gateway", "Response", "check_plugin"]
+__all__ = ["Gateway", "HookCall", "Response", "check_plugin"]
 
 SERVERS = pytest.StashKey[dict[str, str]]()
 DEFAULT_LOGIN = {"name": "web", "password": "secret"}
@@ -43,7 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", {}).get("gateway_servers")
-    config.stash[SERVERS] = given or _servers(config.getoption("--database-url"))
+    # A test module that names the kit is read after the options: then there is none to choose by.
+    config.stash[SERVERS] = given or _servers(config.getoption("--database-url", default=[]))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -123,6 +127,7 @@ def make_gateway(
                 **{
                     "DATABASE_URL": url,
                     "GATEWAY_FILES_URL": f"file://{tmp_path}/files",
+                    "GATEWAY_SPOOL_DIR": f"{tmp_path}/spool",
                     "GATEWAY_PLUGINS": plugins,
                     **values,
                 }
@@ -142,3 +147,21 @@ def make_gateway(
 def run_case(make_gateway: Callable[..., Gateway]) -> Callable[[Path], None]:
     """A function that runs the golden case in a file."""
     return partial(_run_case, make_gateway=make_gateway)
+
+
+@pytest.fixture
+def hook_calls(monkeypatch: pytest.MonkeyPatch) -> list[HookCall]:
+    """The list into which every call of a plugin's hook goes, in order, from the start on.
+
+    It knows the systems that are made after it, so name it before ``make_gateway``.
+    """
+    calls: list[HookCall] = []
+    load_modules = registry.load_modules
+
+    def recording(chosen: Settings) -> pluggy.PluginManager:
+        manager = load_modules(chosen)
+        record_calls(manager, calls)
+        return manager
+
+    monkeypatch.setattr(registry, "load_modules", recording)
+    return calls

@@ -1,46 +1,67 @@
-"""The conformance kit: what every plugin must keep to."""
+"""The kit's checks of plugins: what every one must keep to, and who was asked what."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
-from sqlalchemy import create_engine
+import pluggy
 
-from config import settings
-from gateway import registry
-from gateway.commands import COMMANDS
-from gateway.contract import CustomField
-from gateway.schema import LeadSchema, parse
+from gateway.conformance import check
 
 
-def check_plugin(module: ModuleType | str) -> None:
+def check_plugin(module: ModuleType | str, **settings: Any) -> None:
     """Raise AssertionError that names everything by which the plugin breaks the rules.
 
-    It must load beside the documented fields, and each field must have a help text and an example
-    that it accepts itself. Raises BadPlugin where it does not even load.
+    It is loaded beside the documented fields, with these settings:
+    ``check_plugin("plugins.declared", GATEWAY_FIELDS_FILE="fields.toml")``.
     """
     name = module if isinstance(module, str) else module.__name__
-    engine = create_engine("sqlite://")
-    schema = registry.load(settings(GATEWAY_PLUGINS=[name]), engine, COMMANDS).schema
-    troubles = [
-        f"{field.name}: {trouble}"
-        for field in schema.fields.values()
-        if field.name in schema.custom
-        for trouble in _troubles(field, schema)
-    ]
-    if troubles:
-        raise AssertionError(f"plugin {name}\n" + "\n".join(troubles))
+    if troubles := check(name, **settings):
+        raise AssertionError("\n".join(map(str, troubles)))
 
 
-def _troubles(field: CustomField, schema: LeadSchema) -> list[str]:
-    found = []
-    if not field.help:
-        found.append("has no help text")
-    if not field.example:
-        found.append("has no example")
-    parsed = parse({"mode": "insert", field.name: field.example}, schema)
-    found += [
-        f"does not accept its own example: {rejected.problem.message}"
-        for rejected in parsed.rejected
-    ]
-    return found
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One plugin asked by one hook: the arguments as they came, what it answered or raised."""
+
+    plugin: str
+    hook: str
+    arguments: Mapping[str, Any]
+    answer: Any = None
+    error: BaseException | None = None
+
+
+def record_calls(manager: pluggy.PluginManager, calls: list[HookCall]) -> None:
+    """Have every call of a plugin's hook added to ``calls``, in order."""
+    for plugin in manager.get_plugins():
+        for caller in manager.get_hookcallers(plugin) or ():
+            for each in caller.get_hookimpls():
+                if each.plugin is plugin:
+                    each.function = _recorded(each, caller.name, calls)  # type: ignore[misc]
+
+
+def _recorded(
+    implementation: pluggy.HookImpl, hook: str, calls: list[HookCall]
+) -> Callable[..., Any]:
+    function, plugin = implementation.function, implementation.plugin_name
+    names = implementation.argnames
+
+    def asked(*values: Any, **named: Any) -> Any:
+        # Copied, because a hook may change what it is given, and this is what it was asked.
+        given = {
+            name: copy(value) if isinstance(value, dict) else value
+            for name, value in {**dict(zip(names, values, strict=False)), **named}.items()
+        }
+        try:
+            answer = function(*values, **named)
+        except BaseException as error:
+            calls.append(HookCall(plugin, hook, given, error=error))
+            raise
+        calls.append(HookCall(plugin, hook, given, answer))
+        return answer
+
+    return asked

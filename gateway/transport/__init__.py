@@ -125,8 +125,8 @@ def _response(answer: Answer, request_id: str) -> Response:
 
 
 def _ready(system: System) -> Response:
-    missing = readiness.check(system)
-    return _text(missing or ["ready"], 503 if missing else 200)
+    found = readiness.check(system)
+    return _text([*(found.missing or ("ready",)), *found.notes], 503 if found.missing else 200)
 
 
 def _text(lines: list[str], status: int = 200) -> Response:

@@ -1,9 +1,12 @@
-"""A request made again of a row of the journal, as it came but without its secrets."""
+"""A call made again after its time: of a row of the journal, or of a file of the spool."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from gateway.transport.call import Request
+from config import Settings
+from gateway.contract import Call
+from gateway.transport.call import Request, build
 from gateway.transport.reading import Body
 
 
@@ -29,3 +32,8 @@ def request_of(row: Mapping[str, Any], *, body: bytes | None, query: bytes) -> R
         query=query,
         body=Body(content=body, size=row["body_size"], sha256=row["body_sha256"]),
     )
+
+
+def late_call(request: Request, settings: Settings) -> Call:
+    """Return the call of a request that is done after its time; it overwrites nothing newer."""
+    return replace(build(request, settings), late=True)

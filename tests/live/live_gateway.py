@@ -135,6 +135,7 @@ def running(database_url: str, folder: Path, **settings: str) -> Iterator[LiveGa
     environment = clean_environment(
         DATABASE_URL=database_url,
         GATEWAY_FILES_URL=f"file://{folder}/files",
+        GATEWAY_SPOOL_DIR=f"{folder}/spool",
         # The kernel chooses a port that is free.
         PORT="0",
         **settings,

@@ -14,11 +14,25 @@ from typing import Any
 from sqlalchemy import Engine, bindparam, select
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from gateway.auth.snapshot import Snapshot
 from gateway.contract import Caller, Credentials, System
 from gateway.database import look_up
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
 from gateway.normal import clean, storable
+
+__all__ = [
+    "ANONYMOUS",
+    "Logins",
+    "Passwords",
+    "Snapshot",
+    "ended",
+    "hash_password",
+    "identify",
+    "identify_offline",
+    "known",
+    "token_digest",
+]
 
 ANONYMOUS = Caller(name="anonymous", may_dry_run=True)
 """The caller of a post without a login, where ``GATEWAY_ALLOW_ANONYMOUS`` is on."""
@@ -54,14 +68,40 @@ def identify(credentials: Credentials, system: System) -> Caller:
     then the caller. Raises AuthenticationFailed, with one text for every cause.
     """
     try:
-        return _identify(credentials, system, fresh=False)
+        return _identify(credentials, system, _reader(system, fresh=False))
     except AuthenticationFailed:
         # A login that was enabled or got another password works at once: nobody is refused by a
         # row that was read earlier.
-        return _identify(credentials, system, fresh=True)
+        return _identify(credentials, system, _reader(system, fresh=True))
 
 
-def _identify(credentials: Credentials, system: System, *, fresh: bool) -> Caller:
+def identify_offline(credentials: Credentials, system: System) -> Caller | None:
+    """Return the caller by the logins that this process last saw, without the database.
+
+    ``None`` where it has never seen them and so cannot tell. Raises AuthenticationFailed.
+    """
+    if not system.snapshot.is_taken and any(_gathered(credentials)):
+        return None
+    return _identify(credentials, system, system.snapshot.get)
+
+
+def _reader(system: System, *, fresh: bool) -> Callable[[tuple[str, str]], Any]:
+    """Return the function that gives the row of a login by its name or its token's digest."""
+
+    def read(key: tuple[str, str]) -> Any:
+        kind, value = key
+        statement = _by_token if kind == "token" else _by_name
+        parameter = "digest" if kind == "token" else "name"
+        return system.logins.get(
+            key, lambda: _row(system.engine, statement, **{parameter: value}), fresh=fresh
+        )
+
+    return read
+
+
+def _identify(
+    credentials: Credentials, system: System, row_of: Callable[[tuple[str, str]], Any]
+) -> Caller:
     named, password, token = _gathered(credentials)
     allow_anonymous = system.settings.GATEWAY_ALLOW_ANONYMOUS
     if not (named or password or token):
@@ -72,21 +112,12 @@ def _identify(credentials: Credentials, system: System, *, fresh: bool) -> Calle
     wrong = bool(credentials.token.strip() or credentials.form_key.strip())
     found = None
     if token:
-        digest = token_digest(token)
-        found = system.logins.get(
-            ("token", digest),
-            lambda: _row(system.engine, _by_token, digest=digest),
-            fresh=fresh,
-        )
+        found = row_of(("token", token_digest(token)))
         wrong = wrong or found is None or found.kind != "site"
     if named or password:
         found = None
         if _is_storable(named):
-            found = system.logins.get(
-                ("name", named),
-                lambda: _row(system.engine, _by_name, name=named),
-                fresh=fresh,
-            )
+            found = row_of(("name", named))
         if found is None and allow_anonymous and not wrong:
             return ANONYMOUS
         stored = found.password_hash if found is not None else None
@@ -101,6 +132,14 @@ def known(name: str, system: System) -> Caller | None:
     """Return the login ``name`` as a caller, without any proof: for a person who tries a post."""
     row = _row(system.engine, _by_name, name=name) if _is_storable(name) else None
     return None if row is None else _caller(row)
+
+
+def ended(name: str, system: System) -> str:
+    """Return how the login ``name`` ended, disabled or retired; empty text where it did not."""
+    row = _row(system.engine, _by_name, name=name) if _is_storable(name) else None
+    if row is None:
+        return ""
+    return "retired" if row.retired_at else "disabled" if row.disabled_at else ""
 
 
 class Logins:

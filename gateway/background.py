@@ -1,0 +1,81 @@
+"""What a worker does beside its posts: sees the logins, watches the database, drains the spool."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from gateway.auth.snapshot import REFRESH_SECONDS
+from gateway.contract import System
+from gateway.database import engine_options, has_one_writer
+from gateway.draining import drain
+from gateway.outage import Watchdog, can_write, is_away
+
+log = logging.getLogger("gateway.spool")
+
+TICK_SECONDS = 1.0
+"""How often a worker looks whether the database is back and whether posts wait."""
+
+
+def start(system: System) -> None:
+    """Start the threads of this process; they end with it.
+
+    Called in every worker after the fork: threads do not survive one.
+    """
+    system.breaker.is_probed = True
+    _see_logins(system)
+    _run("keeper", lambda: _keep(system))
+    if not has_one_writer(system.engine):
+        options = engine_options(system.settings.DATABASE_URL)
+        watchdog = Watchdog(system.engine, system.breaker, options["connect_args"])
+        _run("watchdog", watchdog.run)
+
+
+def _run(name: str, work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name=f"gateway-{name}", daemon=True).start()
+
+
+def _keep(system: System) -> None:
+    """Refresh the snapshot, see whether the database is back, and drain; for ever."""
+    seen_at = time.monotonic()
+    while True:
+        try:
+            if system.breaker.is_open and _is_back(system):
+                log.warning("the database is back")
+                system.breaker.close()
+            due = REFRESH_SECONDS if system.snapshot.is_taken else TICK_SECONDS
+            if not system.breaker.is_open and time.monotonic() - seen_at >= due:
+                _see_logins(system)
+                seen_at = time.monotonic()
+            if not system.breaker.is_open and not system.spool.is_empty():
+                _drain(system)
+        except Exception:
+            log.exception("the keeper of the spool failed; it goes on")
+        time.sleep(TICK_SECONDS)
+
+
+def _drain(system: System) -> None:
+    drained = drain(system, wait=False)
+    if drained is None:
+        return
+    found = {name: number for name, number in asdict(drained).items() if number}
+    log.warning("the spool was drained: %s", found)
+    if drained.is_away:
+        system.breaker.trip()
+
+
+def _is_back(system: System) -> bool:
+    with system.breaker.turn(is_post=False):
+        return can_write(system.engine)
+
+
+def _see_logins(system: System) -> None:
+    try:
+        with system.breaker.turn(is_post=False):
+            system.snapshot.refresh(system.engine)
+    except Exception as error:
+        # A database without tables is no reason not to start: readyz says what is missing.
+        if is_away(error):
+            system.breaker.trip()
+        log.warning("the logins cannot be read now: %s", type(error).__name__)

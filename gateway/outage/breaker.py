@@ -1,0 +1,133 @@
+"""The breaker of one process: once the database is away, no post waits to find that out again."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+RETRY_SECONDS = 1.0
+"""How often it is tried whether the database is back."""
+
+
+class Away(Exception):
+    """The database was found away while this post was at it, or is known to be."""
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One thread that is at work with the database."""
+
+    is_post: bool
+    started: float = field(default_factory=time.monotonic)
+    connection: Any = None
+
+
+class Breaker:
+    """Knows whether the database is away, and who is waiting for it.
+
+    ``is_probed`` says that a thread of this process looks whether it is back; without one, a post
+    tries once a second.
+    """
+
+    def __init__(self) -> None:
+        self.is_probed = False
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._tripped_at = float("-inf")
+        self._retry_at = 0.0
+        self._turns: set[_Turn] = set()
+        self._mine = threading.local()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the database counts as away."""
+        return self._is_open
+
+    def may_try(self) -> bool:
+        """Whether a post should try the database; one that may not goes to the spool at once."""
+        if not self._is_open:
+            return True
+        if self.is_probed:
+            return False
+        with self._lock:
+            now = time.monotonic()
+            if now < self._retry_at:
+                return False
+            self._retry_at = now + RETRY_SECONDS
+        return True
+
+    def trip(self) -> None:
+        """Take note that the database is away; every post that begins now is told so."""
+        with self._lock:
+            self._is_open = True
+            self._tripped_at = time.monotonic()
+            self._retry_at = self._tripped_at + RETRY_SECONDS
+
+    def close(self) -> None:
+        """Take note that the database is there."""
+        self._is_open = False
+
+    @contextmanager
+    def turn(self, *, is_post: bool) -> Iterator[None]:
+        """Have this thread known as one that is at work with the database, until the block ends.
+
+        A post whose database is found away meanwhile gets Away instead of another connection.
+        """
+        turn = _Turn(is_post)
+        before = getattr(self._mine, "turn", None)
+        self._mine.turn = turn
+        self._turns.add(turn)
+        try:
+            yield
+        finally:
+            self._turns.discard(turn)
+            self._mine.turn = before
+
+    def longest_turn(self) -> float:
+        """Return for how many seconds the oldest thread has been at work."""
+        now = time.monotonic()
+        return max((now - turn.started for turn in self._turns.copy()), default=0.0)
+
+    def abort(self) -> None:
+        """End every connection that somebody is waiting on; what was sent may count or not."""
+        for turn in self._turns.copy():
+            if turn.connection is not None:
+                shut(turn.connection)
+
+    def watch(self, engine: Engine) -> None:
+        """Know which connections of ``engine`` threads are at work with."""
+        event.listen(engine, "do_connect", self._check)
+        event.listen(engine, "connect", self._note)
+        event.listen(engine, "checkout", self._check_out)
+
+    def _check(self, *_: Any) -> None:
+        turn = getattr(self._mine, "turn", None)
+        if turn is not None and turn.is_post and self._tripped_at > turn.started:
+            raise Away
+
+    def _note(self, connection: Any, record: Any) -> None:
+        turn = getattr(self._mine, "turn", None)
+        if turn is not None:
+            turn.connection = connection
+
+    def _check_out(self, connection: Any, record: Any, proxy: Any) -> None:
+        self._check()
+        self._note(connection, record)
+
+
+def shut(connection: Any) -> None:
+    """Shut the socket of a driver's connection, so that who waits on it gets an error at once."""
+    with suppress(Exception):
+        held = getattr(connection, "_sock", None)
+        if held is None:
+            held = socket.socket(fileno=os.dup(connection.fileno()))
+            with held:
+                held.shutdown(socket.SHUT_RDWR)
+        else:
+            held.shutdown(socket.SHUT_RDWR)

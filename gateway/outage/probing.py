@@ -1,0 +1,102 @@
+"""Asks the database whether it is there: by a write, and by a watch over those who wait for it."""
+
+import threading
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, delete, insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.database import in_transaction
+from gateway.models import MatchClaim
+from gateway.outage.breaker import Breaker, shut
+from gateway.outage.errors import is_away
+
+WAIT_SECONDS = 0.5
+"""After how long a wait for the database is looked into."""
+
+ANSWER_SECONDS = 0.6
+"""How long a database may take to say that it is there. Both together, and the time of writing the
+post down, are less than the two seconds in which a caller is answered."""
+
+TICK_SECONDS = 0.1
+
+_MARK = b"is it writable? "
+_claim = MatchClaim.__table__
+
+
+def can_write(engine: Engine) -> bool:
+    """Whether the database takes a write and commits it; one that only reads does not count."""
+
+    def write(connection: Connection) -> None:
+        connection.execute(delete(_claim).where(_claim.c.digest == _MARK))
+        connection.execute(insert(_claim).values(digest=_MARK))
+
+    try:
+        in_transaction(engine, write)
+    except Exception as error:
+        return not is_away(error)
+    return True
+
+
+class Watchdog:
+    """Tells a database that is slow from one that has fallen silent.
+
+    A server whose machine has died, or that is cut off, does not even refuse: every post would wait
+    for it. Where somebody waits, a connection of its own asks; without an answer the breaker trips
+    and all who wait are let go.
+    """
+
+    def __init__(self, engine: Engine, breaker: Breaker, connect_args: dict[str, Any]) -> None:
+        self._engine = create_engine(engine.url, poolclass=NullPool, connect_args=connect_args)
+        self._breaker = breaker
+        self._connection: Connection | None = None
+        self._answered_at = float("-inf")
+
+    def run(self) -> None:
+        """Watch for ever."""
+        self.answers()
+        while True:
+            time.sleep(TICK_SECONDS)
+            waited = self._breaker.longest_turn() > WAIT_SECONDS
+            if not waited or time.monotonic() - self._answered_at < WAIT_SECONDS:
+                continue
+            if self.answers():
+                self._answered_at = time.monotonic()
+            else:
+                self._breaker.trip()
+                self._breaker.abort()
+
+    def answers(self) -> bool:
+        """Whether the server answers in time, at the second try where it has closed the first."""
+        for _ in range(2):
+            begun = time.monotonic()
+            if self._ask():
+                return True
+            if time.monotonic() - begun >= ANSWER_SECONDS:
+                return False
+        return False
+
+    def _ask(self) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            timer = threading.Timer(ANSWER_SECONDS, self._give_up, [self._connection])
+            timer.daemon = True
+            timer.start()
+            try:
+                self._connection.exec_driver_sql("SELECT 1").scalar()
+                self._connection.rollback()
+            finally:
+                timer.cancel()
+        except SQLAlchemyError:
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+            self._connection = None
+            return False
+        return True
+
+    @staticmethod
+    def _give_up(connection: Connection) -> None:
+        shut(connection.connection.dbapi_connection)

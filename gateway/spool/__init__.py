@@ -1,0 +1,176 @@
+"""Posts that came while the database was away, each a file of its own until it is drained.
+
+A file is written under another name, synced, and only then gets its own: whoever finds one finds it
+whole. Its name begins with the request id, which sorts by time, so the order of names is the order
+in which posts came. ``broken/`` keeps what cannot be read, ``unproven/`` posts of callers that
+could not be checked.
+"""
+
+import fcntl
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.sealing import Sealer
+from gateway.spool.files import BrokenFile, pack, sync_folder, unpack
+from gateway.spool.node_key import node_sealer
+
+__all__ = ["BrokenFile", "Spool", "SpoolFull", "Waiting"]
+
+log = logging.getLogger("gateway.spool")
+
+ENDING = ".post"
+UNPROVEN, BROKEN = "unproven", "broken"
+
+REFUSED_SHARE = 4
+"""Refused posts get one part in so many of the room: guesses must not crowd out leads."""
+
+_COUNTED_FOR = 1.0
+
+
+class SpoolFull(Exception):
+    """The spool has no room for the post, or its disk does not take it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How many posts wait in the spool, and their bytes."""
+
+    posts: int
+    bytes: int
+
+
+class Spool:
+    """The spool of one node, shared by all its processes."""
+
+    def __init__(self, folder: str, most: int, sealer: Sealer) -> None:
+        self.folder = Path(folder)
+        self.most = most
+        self._sealer = sealer
+        self._lock = threading.Lock()
+        self._counted_at = float("-inf")
+        self._bytes = 0
+
+    def save(
+        self,
+        request_id: str,
+        header: Mapping[str, Any],
+        body: bytes,
+        *,
+        is_secret: bool = False,
+        is_proven: bool = True,
+        is_refused: bool = False,
+    ) -> None:
+        """Write a post down, durable when this returns. Raises SpoolFull.
+
+        With ``is_secret`` it is sealed also where the system has no secret keys, by a key of this
+        node: it holds credentials.
+        """
+        folder = self.folder if is_proven else self.folder / UNPROVEN
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sealer = self._sealer
+            if is_secret and not sealer.is_active:
+                sealer = node_sealer(self.folder)
+            content = pack(header, body, sealer, by_node=sealer is not self._sealer)
+            self._take_room(len(content), self.most // REFUSED_SHARE if is_refused else self.most)
+            _write(folder, f"{request_id}{ENDING}", content)
+        except OSError as error:
+            log.exception("%s cannot be written to the spool", request_id)
+            raise SpoolFull from error
+
+    def _take_room(self, size: int, most: int) -> None:
+        with self._lock:
+            if time.monotonic() - self._counted_at > _COUNTED_FOR:
+                self._bytes = self.waiting().bytes
+                self._counted_at = time.monotonic()
+            if self._bytes + size > most:
+                log.error("the spool is full: %d bytes wait", self._bytes)
+                raise SpoolFull
+            self._bytes += size
+
+    def paths(self) -> list[Path]:
+        """Return the files that wait, in the order in which the posts came."""
+        found = [
+            *self.folder.glob(f"*{ENDING}"),
+            *(self.folder / UNPROVEN).glob(f"*{ENDING}"),
+        ]
+        return sorted(found, key=lambda path: path.name)
+
+    def is_empty(self) -> bool:
+        """Whether no post waits."""
+        return not any(self._entries())
+
+    def waiting(self) -> Waiting:
+        """Return how much waits."""
+        sizes = list(self._entries())
+        return Waiting(posts=len(sizes), bytes=sum(sizes))
+
+    def _entries(self) -> Iterator[int]:
+        for folder in (self.folder, self.folder / UNPROVEN):
+            if not folder.is_dir():
+                continue
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(ENDING):
+                        try:
+                            yield entry.stat().st_size
+                        except FileNotFoundError:  # drained just now
+                            continue
+
+    def read(self, path: Path) -> tuple[dict[str, Any], bytes]:
+        """Return the header and the body of a file. Raises BrokenFile and CannotOpen."""
+        return unpack(path.read_bytes(), self._sealer, lambda: node_sealer(self.folder, make=False))
+
+    def remove(self, path: Path) -> None:
+        """Forget a post that has been done; durable when this returns."""
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+    def set_aside(self, path: Path, why: BrokenFile) -> None:
+        """Put a file that cannot be read where it stops nobody and somebody can look at it."""
+        folder = self.folder / BROKEN
+        folder.mkdir(mode=0o700, exist_ok=True)
+        log.error("%s is broken (%s); it lies in %s now", path.name, why, folder)
+        path.rename(folder / path.name)
+        sync_folder(folder)
+
+    @contextmanager
+    def drainer(self, *, wait: bool) -> Iterator[bool]:
+        """Give whether this process is the one that drains; its death frees the place.
+
+        With ``wait`` it waits until it is.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self.folder / ".drain.lock", "ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def _write(folder: Path, name: str, content: bytes) -> None:
+    draft = folder / f"{name}.{secrets.token_hex(8)}.part"
+    try:
+        with open(draft, "xb", opener=_private) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(folder / name)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,74 @@
+"""What tests of the store share: leads made and read whole, rows, the history, right keys."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+
+from gateway.database import reading
+from gateway.matching import keys_of
+from gateway.models import (
+    Lead,
+    LeadChange,
+    LeadEvent,
+    LeadExternalId,
+    LeadFile,
+    LeadMerge,
+    LeadNote,
+    LeadTag,
+    MatchKey,
+)
+from gateway.store.history import read_history
+from gateway.store.keys import values_of
+from gateway.testing import Gateway
+
+
+def add(gateway: Gateway, **fields: Any) -> int:
+    answer = gateway.send(**fields)
+    assert answer.status == 0, answer.status_message
+    assert answer.lead_id is not None
+    return answer.lead_id
+
+
+def lead(gateway: Gateway, lead_id: int) -> dict[str, Any]:
+    found = gateway.lead(lead_id)
+    assert found is not None
+    return found
+
+
+def rows(gateway: Gateway, model: Any) -> list[dict[str, Any]]:
+    with gateway.system.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(select(model.__table__)).mappings()]
+
+
+def history(gateway: Gateway, lead_id: int) -> list[tuple[Any, ...]]:
+    found = read_history(gateway.system.engine, lead_id, gateway.system.schema)
+    return [(each["by"], each["field"], each["old"], each["new"]) for each in found]
+
+
+def keys_are_right(gateway: Gateway) -> bool:
+    rules = gateway.system.match_rules.values()
+    wanted = {
+        (row["lead_id"], digest)
+        for row in rows(gateway, Lead)
+        for digest in keys_of(values_of(row), rules)
+    }
+    return {(row["lead_id"], bytes(row["digest"])) for row in rows(gateway, MatchKey)} == wanted
+
+
+def everything(gateway: Gateway) -> list[list[dict[str, Any]]]:
+    models = (
+        Lead, LeadChange, LeadEvent, LeadExternalId, LeadFile, LeadMerge, LeadNote, LeadTag,
+        MatchKey,
+    )  # fmt: skip
+    return [rows(gateway, model) for model in models]
+
+
+def change(gateway: Gateway, *statements: Any) -> None:
+    with gateway.system.engine.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def count(gateway: Gateway, table: Any) -> int:
+    with reading(gateway.system.engine) as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())

@@ -1,0 +1,111 @@
+"""Claims: no post writes while a key that its decision rests on is not claimed."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+from stored_rows import add, keys_are_right, lead, rows
+
+from gateway.matching import keys_of
+from gateway.models import MatchClaim
+from gateway.store import ATTEMPTS, LAST_ATTEMPTS
+from gateway.testing import Gateway
+
+PHONE = "503-555-0101"
+POST = {"full_name": "Ann Lee", "phone": PHONE, "match_update": 1, "match_name_and_phone": 1}
+CLAIM, WRITE = "INSERT INTO match_claim", "UPDATE lead SET"
+
+
+def takes_claims(gateway: Gateway) -> bool:
+    return gateway.system.engine.dialect.name != "sqlite"
+
+
+class Rival:
+    """Gives lead 1001 another e-mail address each time before a post claims its keys.
+
+    So at every attempt that post meets a key which it has not claimed. It goes on ``times`` times,
+    and notes which keys were free when the post wrote.
+    """
+
+    def __init__(self, gateway: Gateway, times: int) -> None:
+        self.gateway, self.times, self.done = gateway, times, 0
+        self.unclaimed: list[set[bytes]] = []
+        self._post = threading.get_ident()
+
+    def look(self, *arguments: Any) -> None:
+        if threading.get_ident() != self._post:
+            return
+        if arguments[2].startswith(CLAIM) and self.done < self.times:
+            self.done += 1
+            worker = threading.Thread(target=self._change)
+            worker.start()
+            worker.join()
+        elif arguments[2].startswith(WRITE) and takes_claims(self.gateway):
+            self.unclaimed.append(self._free())
+
+    def _change(self) -> None:
+        answer = self.gateway.send(mode="update", lead_id=1001, email=f"a{self.done}@a.org")
+        assert answer.status == 0, answer.status_message
+
+    def _free(self) -> set[bytes]:
+        rules = self.gateway.system.match_rules.values()
+        wanted = {
+            *keys_of({"email": f"a{self.done}@a.org"}, rules),
+            *keys_of({"email": "new@a.org"}, rules),
+        }
+        free = select(MatchClaim.digest).with_for_update(skip_locked=True)
+        with self.gateway.system.engine.connect() as connection:
+            return wanted & {bytes(each) for each in connection.execute(free).scalars()}
+
+
+@pytest.fixture
+def rival(make_gateway: Callable[..., Gateway]) -> Iterator[Callable[[int], Rival]]:
+    gateway = make_gateway()
+    add(gateway, full_name="Ann Lee", phone=PHONE)
+    made: list[Rival] = []
+
+    def start(times: int) -> Rival:
+        made.append(Rival(gateway, times))
+        event.listen(gateway.system.engine, "before_cursor_execute", made[0].look)
+        return made[0]
+
+    yield start
+    event.remove(gateway.system.engine, "before_cursor_execute", made[0].look)
+
+
+@pytest.mark.parametrize("times", [0, 1, ATTEMPTS, ATTEMPTS + LAST_ATTEMPTS - 2])
+def test_no_post_writes_before_it_holds_every_key(
+    rival: Callable[[int], Rival], times: int
+) -> None:
+    other = rival(times)
+    gateway = other.gateway
+    assert gateway.send(**POST, email="new@a.org").lead_id == 1001
+    assert other.unclaimed == ([set()] if takes_claims(gateway) else [])
+    assert other.done == (times if takes_claims(gateway) else 0)
+    assert lead(gateway, 1001)["email"] == "new@a.org"
+    assert keys_are_right(gateway)
+    assert bool(rows(gateway, MatchClaim)) is takes_claims(gateway)
+
+
+def test_post_that_never_holds_every_key_fails_and_is_in_the_journal(
+    rival: Callable[[int], Rival],
+) -> None:
+    other = rival(1_000_000)
+    gateway = other.gateway
+    if not takes_claims(gateway):
+        assert gateway.send(**POST, email="new@a.org").lead_id == 1001
+        return
+    answer = gateway.send(**POST, email="new@a.org")
+    reference = answer.headers["X-Request-Id"]
+    assert (answer.status, answer.status_message) == (
+        1,
+        f"Internal error, reference {reference}",
+    )
+    assert other.done == ATTEMPTS + LAST_ATTEMPTS
+    assert other.unclaimed == []
+    (kept,) = [each for each in gateway.journal() if each["request_id"] == reference]
+    assert kept["outcome"] == "failed"
+    assert lead(gateway, 1001)["email"] == f"a{other.done}@a.org"
+    assert keys_are_right(gateway)
