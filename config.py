@@ -130,7 +130,10 @@ class Settings:
         check=setting_checks.at_least(1024),
     )
     GATEWAY_SECRET_KEYS: tuple[str, ...] = _row(
-        (), "Keys that encrypt bodies and sensitive values at rest; the first writes.", secret=True
+        (),
+        "Keys that encrypt bodies and sensitive values at rest; the first writes.",
+        check=setting_checks.secret_keys,
+        secret=True,
     )
     GATEWAY_JOURNAL_DAYS: int = _row(
         90,

@@ -48,6 +48,11 @@ class FileStore:
         content: bytes = self.filesystem.cat_file(self._path(digest))
         return content
 
+    def head(self, digest: str, size: int) -> bytes:
+        """Return the first ``size`` bytes of ``digest``; raises FileNotFoundError."""
+        start: bytes = self.filesystem.cat_file(self._path(digest), start=0, end=size)
+        return start
+
     def exists(self, digest: str) -> bool:
         """Whether the file of ``digest`` is there."""
         return bool(self.filesystem.exists(self._path(digest)))

@@ -31,6 +31,7 @@ from gateway.plugin_modules import (
 from gateway.schema import LeadSchema, build, may_have_alias, why_no_name
 from gateway.sealing import Sealer
 from gateway.spool import Spool
+from gateway.store import vault
 from gateway.store.group import Group
 
 __all__ = ["Additions", "BadPlugin", "System", "additions", "load"]
@@ -59,7 +60,9 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     custom = _custom_fields(manager, settings, owners)
     match_rules = ours | _match_rules(manager, settings, settings.GATEWAY_PLUGINS, owners)
     _check_default_match(settings, match_rules)
+    schema = build(custom, match_rules, settings)
     sealer = Sealer(settings.GATEWAY_SECRET_KEYS)
+    vault.attach(engine, vault.Vault(sealer, schema))
     breaker = Breaker()
     breaker.watch(engine)
     schema = build(custom, match_rules, settings)

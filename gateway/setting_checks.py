@@ -1,5 +1,6 @@
 """What a setting may be; each check raises ValidationError with what it must be instead."""
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,9 @@ import fsspec
 import phonenumbers
 import webencodings
 from environs import ValidationError
+
+KEY_BYTES = 32
+"""Bytes of a secret key: AES-256."""
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?")
 
@@ -79,3 +83,25 @@ def header(value: str) -> None:
     """Take what can stand in a header."""
     if not (value.isascii() and value.isprintable() and value.strip()):
         raise ValidationError("must be a content type such as text/plain; charset=utf-8")
+
+
+def secret_key(text: str) -> bytes:
+    """Return the bytes of a key. Raises ValueError, which does not show it."""
+    try:
+        key = base64.b64decode(text.strip().rstrip("=").encode() + b"=", b"-_", validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(
+            f"each key must be {KEY_BYTES} bytes in base64url; flask secrets generate makes one"
+        )
+    return key
+
+
+def secret_keys(value: tuple[str, ...]) -> None:
+    """Take keys that ``flask secrets generate`` makes."""
+    for text in value:
+        try:
+            secret_key(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None

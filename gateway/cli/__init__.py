@@ -12,6 +12,7 @@ from gateway.cli.person import leads
 from gateway.cli.plugin import plugins
 from gateway.cli.pool import pools
 from gateway.cli.replay import journals
+from gateway.cli.secrets import secret_keys
 from gateway.cli.status import statuses
 from gateway.cli.user import users
 
@@ -26,6 +27,7 @@ NOUNS = (
     matching,
     journals,
     files,
+    secret_keys,
     plugins,
     config,
 )

@@ -45,7 +45,10 @@ class Lead(db.Model):  # type: ignore[name-defined]
     gmt_offset: Mapped[str | None] = mapped_column(String(5))
     email: Mapped[str | None] = mapped_column(String(254))
     admin_notes: Mapped[str | None] = mapped_column(LongText)
-    govt_id: Mapped[str | None] = mapped_column(String(255))
+    # Wide enough for the 50 characters that it may have, sealed. SQLite does not count them.
+    govt_id: Mapped[str | None] = mapped_column(
+        String(255).with_variant(String(400), "postgresql", "mysql", "mariadb")
+    )
     source: Mapped[str | None] = mapped_column(String(191))
     sub_id: Mapped[str | None] = mapped_column(String(191))
     sub_id2: Mapped[str | None] = mapped_column(String(191))

@@ -1,9 +1,9 @@
 """Where each value of a lead came from: a row for every field that a post or a merge changed."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select
@@ -13,6 +13,7 @@ from gateway.models import LeadChange
 from gateway.schema import LeadSchema
 from gateway.store.planning import WIRE_NAMES, Plan, Stored
 from gateway.store.reading import shown
+from gateway.store.vault import vault_of
 
 _change = LeadChange.__table__
 _insert = insert(_change)
@@ -68,13 +69,17 @@ def write_changes(
     now: datetime,
     request_id: str | None,
 ) -> None:
-    """Write ``changes`` of the lead, values as JSON; ``request_id`` says where they come from."""
+    """Write ``changes`` of the lead, values as JSON; ``request_id`` says where they come from.
+
+    Those of sensitive fields are sealed.
+    """
+    seal = vault_of(connection).seal_change
     rows = [
         {
             "lead_id": lead_id,
             "field": change.field,
-            "old": as_text(change.old),
-            "new": as_text(change.new),
+            "old": seal(change.field, change.old),
+            "new": seal(change.field, change.new),
             "request_id": request_id,
             "changed_at": now,
         }
@@ -93,28 +98,15 @@ def read_history(
     ``by`` is the request id of the post, or says which merge it was.
     """
     with reading(engine) as connection:
+        opened = vault_of(connection).open_change
+        show = partial(shown, connection, schema, masked=masked)
         return [
             {
                 "at": row["changed_at"].isoformat(),
                 "field": row["field"],
-                "old": shown(connection, schema, row["field"], _value(row["old"]), masked=masked),
-                "new": shown(connection, schema, row["field"], _value(row["new"]), masked=masked),
+                "old": show(row["field"], opened(row["old"])),
+                "new": show(row["field"], opened(row["new"])),
                 "by": row["request_id"],
             }
             for row in connection.execute(_read, {"id": lead_id}).mappings().all()
         ]
-
-
-def as_text(value: Any) -> str | None:
-    """Return ``value`` as JSON, times in ISO form; ``None`` for none."""
-    if value is None:
-        return None
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _value(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from gateway.contract import MatchRule
 from gateway.models import Lead, MatchKey
 from gateway.store.planning import WIRE_NAMES
+from gateway.store.vault import vault_of
 
 _lead = Lead.__table__
 _key = MatchKey.__table__
@@ -27,7 +28,7 @@ _insert["mariadb"] = _insert["mysql"]
 
 
 def values_of(row: Any) -> dict[str, Any]:
-    """Return the values of a stored lead as rules see them: by wire name, custom ones too."""
+    """Return the values of an opened lead as rules see them: by wire name, custom ones too."""
     values = {WIRE_NAMES.get(column, column): row[column] for column in row if column != "custom"}
     return (row.get("custom") or {}) | values
 
@@ -35,7 +36,8 @@ def values_of(row: Any) -> dict[str, Any]:
 def read_values(connection: Connection, lead_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return the values of several stored leads by id, without locking them."""
     rows = connection.execute(_read, {"ids": list(lead_ids)}).mappings()
-    return {row["lead_id"]: values_of(row) for row in rows}
+    open_row = vault_of(connection).open_row
+    return {row["lead_id"]: values_of(open_row(row)) for row in rows}
 
 
 def write_keys(

@@ -30,6 +30,7 @@ from gateway.store.locating import external_id_digest, follow_merge
 from gateway.store.merged_values import OWN, Whole, fill, take_in_phones
 from gateway.store.reading import shown
 from gateway.store.rekeying import replace_keys
+from gateway.store.vault import vault_of
 
 MOVED = {
     "notes": LeadNote.__table__,
@@ -146,7 +147,7 @@ def _plan(
     for lead_id in ids:
         if lead_id not in rows:
             raise CannotMerge(_why_missing(connection, lead_id))
-    leads = {lead_id: Whole(dict(rows[lead_id])) for lead_id in ids}
+    leads = {lead_id: Whole(dict(vault_of(connection).open_row(rows[lead_id]))) for lead_id in ids}
     for lead_id, label in connection.execute(_read_tags, {"ids": ids}):
         leads[lead_id].tags.append(label)
     keep, *others = ids

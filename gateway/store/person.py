@@ -1,6 +1,5 @@
 """What is known of the person of a lead, now and earlier, and all that we hold on them."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from config import Settings
 from gateway.journal.keys import telling_keys
 from gateway.models import Lead, LeadChange, LeadExternalId
 from gateway.store.keys import values_of
+from gateway.store.vault import vault_of
 
 _lead = Lead.__table__
 _change = LeadChange.__table__
@@ -35,7 +35,8 @@ def earlier_values(connection: Connection, lead_id: int) -> Iterator[dict[str, A
     row = connection.execute(select(_lead).where(_lead.c.lead_id == lead_id)).mappings().first()
     if row is None:
         return
-    values = values_of(row)
+    vault = vault_of(connection)
+    values = values_of(vault.open_row(row))
     yield dict(values)
     changes = (
         select(_change.c.request_id, _change.c.field, _change.c.old)
@@ -47,6 +48,6 @@ def earlier_values(connection: Connection, lead_id: int) -> Iterator[dict[str, A
         if last is not None and request_id != last:
             yield dict(values)
         last = request_id
-        values[field] = None if old is None else json.loads(old)
+        values[field] = vault.open_change(old)
     if last is not None:
         yield values

@@ -11,6 +11,7 @@ from gateway.normal import mask
 from gateway.schema import LeadSchema
 from gateway.store.planning import COLUMNS, NOT_COLUMNS
 from gateway.store.references import LABELS
+from gateway.store.vault import Locked, vault_of
 
 _lead = Lead.__table__
 
@@ -22,11 +23,15 @@ def show_lead(
 
     Beside the documented fields: ``lead_id``, ``created_at``, ``updated_at``, ``external_ids``,
     ``tags``, ``notes``, ``events``, ``files``, ``custom`` and ``match``. What is not there is
-    ``None``; sensitive values are masked unless ``masked`` is false.
+    ``None``; sensitive values are masked unless ``masked`` is false. In place of a value that
+    cannot be opened stands why.
     """
     with reading(engine) as connection:
         row = connection.execute(select(_lead).where(_lead.c.lead_id == lead_id)).mappings().first()
-        return None if row is None else _whole(connection, row, schema, masked=masked)
+        if row is None:
+            return None
+        opened = vault_of(connection).open_row(row)
+        return _whole(connection, opened, schema, masked=masked)
 
 
 def _whole(connection: Connection, row: Any, schema: LeadSchema, *, masked: bool) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def _whole(connection: Connection, row: Any, schema: LeadSchema, *, masked: bool
         parts = [part for part in (row["first_name"], row["last_name"]) if part]
         values["full_name"] = " ".join(parts) or None
     custom = {
-        name: _masked(value) if masked and _is_sensitive(schema, name) else value
+        name: _masked(schema, name, value) if masked else _said(value)
         for name, value in (row["custom"] or {}).items()
     }
     return values | {
@@ -72,11 +77,18 @@ def shown(
     """Return the stored ``value`` of a field as a person may see it: labels for ids, or masked."""
     if name in LABELS:
         return _label(connection, name, value)
-    return _masked(value) if masked and _is_sensitive(schema, name) else _text(name, value)
+    return _text(name, _masked(schema, name, value) if masked else _said(value))
 
 
-def _masked(value: Any) -> Any:
+def _masked(schema: LeadSchema, name: str, value: Any) -> Any:
+    said = _said(value)
+    if said is not value or not _is_sensitive(schema, name):
+        return said
     return list(map(mask, value)) if isinstance(value, list) else mask(value)
+
+
+def _said(value: Any) -> Any:
+    return f"cannot be read: {value.why}" if isinstance(value, Locked) else value
 
 
 def _is_sensitive(schema: LeadSchema, name: str) -> bool:

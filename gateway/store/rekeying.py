@@ -17,6 +17,7 @@ from gateway.database import in_transaction, reading
 from gateway.matching import BadRule, keys_of
 from gateway.models import Lead, MatchKey, MatchRekey
 from gateway.store.keys import add_keys, values_of
+from gateway.store.vault import vault_of
 
 Keys = Mapping[int, Mapping[bytes, str]]
 """The digests of several leads by id, each with the name of its rule."""
@@ -91,7 +92,8 @@ def rekey(run: Run, *, batch: int) -> Iterator[int]:
     engine, after, size = run.system.engine, run.after, batch
     while size == batch:
         with reading(engine) as connection:
-            rows = connection.execute(_page, {"after": after, "batch": batch}).mappings().all()
+            found = connection.execute(_page, {"after": after, "batch": batch}).mappings()
+            rows = [vault_of(connection).open_row(row) for row in found]
         size = len(rows)
         if rows:
             after = rows[-1]["lead_id"]
@@ -161,7 +163,7 @@ def _make_one(run: Run, lead_id: int) -> None:
     def work(connection: Connection) -> None:
         row = connection.execute(_lock_one, {"id": lead_id}).mappings().one_or_none()
         if row is not None:
-            keys = {lead_id: _keys(row, run.rules)}
+            keys = {lead_id: _keys(vault_of(connection).open_row(row), run.rules)}
             replace_keys(connection, keys, run.system.match_rules, names=run.names)
 
     in_transaction(run.system.engine, work)

@@ -11,6 +11,7 @@ from gateway.formats import Note
 from gateway.models import Lead, LeadEvent, LeadExternalId, LeadFile, LeadNote, LeadTag
 from gateway.normal import fold_label
 from gateway.store.planning import Stored
+from gateway.store.vault import vault_of
 
 _lead = Lead.__table__
 _external = LeadExternalId.__table__
@@ -53,7 +54,7 @@ def read_lead(
     tags: Sequence[str] = ()
     if with_tags:
         tags = connection.execute(_read_tags, {"id": lead_id}).scalars().all()
-    return Stored(row=row, tags=tags)
+    return Stored(row=vault_of(connection).open_row(row), tags=tags)
 
 
 def find_by_external_id(connection: Connection, external_id: str) -> int | None:
@@ -66,13 +67,14 @@ def insert_lead(
     connection: Connection, values: Mapping[str, Any], *, at: datetime, now: datetime
 ) -> int:
     """Make the lead's row of ``values`` by column, dated ``at``, and return its id."""
-    row = {**_NOTHING, **values, "created_at": at, "updated_at": now}
+    sealed = vault_of(connection).seal_row(values)
+    row = {**_NOTHING, **sealed, "created_at": at, "updated_at": now}
     return inserted_key(connection.execute(_insert_lead, row))
 
 
 def update_lead(connection: Connection, lead_id: int, values: Mapping[str, Any]) -> None:
     """Set ``values`` by column."""
-    connection.execute(_update_lead, {"id": lead_id, **values})
+    connection.execute(_update_lead, {"id": lead_id, **vault_of(connection).seal_row(values)})
 
 
 def add_external_id(connection: Connection, lead_id: int, external_id: str) -> None:
