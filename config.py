@@ -152,6 +152,11 @@ class Settings:
     GATEWAY_HTTP_ERRORS: bool = _row(
         False, "Use HTTP 413, 429 and 503 instead of 200 where they apply."
     )
+    GATEWAY_REPEAT_WINDOW: int = _row(
+        0,
+        "Seconds in which the same fields of the same caller get the first answer; 0: never.",
+        check=setting_checks.at_least(0, 86_400),
+    )
     GATEWAY_CREATE_POOLS: bool = _row(False, "Make a pool that a post names and nobody has made.")
     GATEWAY_DOCS: str = _row(
         "public",

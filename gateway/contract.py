@@ -84,6 +84,8 @@ class Call:
     ``None`` where it may not be kept (too large, or so broken that secrets cannot be found).
     ``started`` is a reading of ``time.perf_counter_ns``, for the duration in the journal.
     ``headers`` are those that the journal keeps so that the call can be made again.
+    ``stored`` gets the id of the lead that the call stores, one at most: the journal has one row
+    for both.
     ``late`` says that the post is done after its time (drained or replayed): it never overwrites
     what a later post has set. ``replay_of`` is the request id of the post that it repeats.
     ``corrected`` are the names that an operator has set or taken out for it.
@@ -113,6 +115,7 @@ class Call:
     fallback_charset_used: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     started: int = field(default_factory=time.perf_counter_ns)
+    stored: list[int] = field(default_factory=list, repr=False, compare=False)
     late: bool = False
     replay_of: str = ""
     corrected: tuple[str, ...] = ()
@@ -139,7 +142,8 @@ class Reply:
 
     ``status`` 0 is success. ``problems`` are the refusals, ``warnings`` the values kept aside.
     ``decision`` is what a dry run would do. ``recorded`` says that the journal's row was written
-    with the lead; where it was not, dispatch writes it.
+    with the lead; where it was not, dispatch writes it. ``repeat_of`` is the request id of the post
+    whose answer this is, where it is given again.
     """
 
     status: int
@@ -149,6 +153,7 @@ class Reply:
     warnings: tuple[Problem, ...] = ()
     decision: Mapping[str, Any] | None = None
     recorded: bool = False
+    repeat_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

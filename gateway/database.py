@@ -46,6 +46,7 @@ _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
 _MARIADB_CONFLICTS = {1020, 1213}
+_POSTGRESQL_TIMEOUT, _MARIADB_TIMEOUT = "55P03", 1205
 # NO_AUTO_VALUE_ON_ZERO: a row may have the id 0, as on the other engines.
 _MARIADB_MODE = (
     "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -206,6 +207,13 @@ def _turn(engine: Engine) -> Iterator[None]:
     with open(f"{database}.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def waited_too_long(error: DBAPIError) -> bool:
+    """Whether a statement gave up after ``LOCK_SECONDS``, because somebody else holds a row."""
+    if getattr(error.orig, "sqlstate", None) == _POSTGRESQL_TIMEOUT:
+        return True
+    return _MARIADB_TIMEOUT in getattr(error.orig, "args", ())[:1]
 
 
 def _is_conflict(error: DBAPIError) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gateway import auth, hooks, journal, respond, spooling
 from gateway.commands.lead_set import LEAD_SET
-from gateway.contract import Answer, Call, Caller, Done, FormValue, System
+from gateway.contract import Answer, Call, Caller, Done, System
 from gateway.database import in_transaction
 from gateway.errors import PluginFault, Refused
 from gateway.outage import is_away, is_wait
@@ -102,7 +102,8 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
     the database or not.
     """
     done = attempt(call, system, identify)
-    if not done.reply.recorded:
+    # A plugin's command may have stored a lead, and the row with it, and failed after that.
+    if not (done.reply.recorded or call.stored):
         record(call, system, done)
     return done
 
@@ -121,6 +122,8 @@ def attempt(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
         reply = command_of(call, system).run(call, system, caller)
         if reply.decision is not None:
             outcome = journal.DRY_RUN
+        elif reply.repeat_of:
+            outcome = journal.SUPERSEDED
     except Refused as refusal:
         reply, outcome = refuse(refusal), journal.REFUSED
     except Exception as error:
@@ -141,7 +144,7 @@ def record(call: Call, system: System, done: Done) -> None:
     reply = done.reply
     try:
         body = journal.keep_body(call, system, is_stranger=done.caller is None)
-        keys = journal.search_keys(_fields(call, system), system.settings)
+        keys = journal.sent_keys(call, system)
         in_transaction(
             system.engine,
             lambda connection: journal.record(
@@ -156,6 +159,7 @@ def record(call: Call, system: System, done: Done) -> None:
                 decision=reply.decision,
                 claimed=auth.claimed(call.credentials) if done.caller is None else "",
                 keys=keys,
+                superseded_by=reply.repeat_of if done.outcome == journal.SUPERSEDED else "",
             ),
         )
         if done.caller is None:
@@ -170,12 +174,6 @@ def record(call: Call, system: System, done: Done) -> None:
 def _unknown(call: Call, system: System) -> tuple[str, ...]:
     """Return the names that no field claims; another command than lead_set has names of its own."""
     return unknown_names(call.form, system.schema) if call.command == LEAD_SET.name else ()
-
-
-def _fields(call: Call, system: System) -> dict[str, FormValue]:
-    """Return what was sent, by the names of the fields."""
-    aliases = system.schema.aliases
-    return {aliases.get(name, name): value for name, value in call.form.items()}
 
 
 def _word(text: str) -> str:

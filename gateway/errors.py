@@ -39,6 +39,8 @@ class Refused(Exception):
         super().__init__(message)
         self.problems: tuple[Problem, ...] = (Problem(field or "", code, message),)
         self.lead_id: int | None = None
+        self.recorded = False
+        """Whether the journal has its row already."""
 
 
 class BadForm(Refused):
@@ -111,6 +113,27 @@ class FieldFault(PluginFault):
     """A field's own code raised what is no ValidationError; the text says which field."""
 
 
+class KeyReused(Refused):
+    """The idempotency key was used for another post."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency_key: used before for a post with other fields or values; send a new key",
+            field="idempotency_key",
+            code="idempotency_key_reused",
+        )
+
+
+class RepeatInProgress(Refused):
+    """The first post under the same key has no answer yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first post of this repeat is still being processed; send it again later",
+            code="repeat_in_progress",
+        )
+
+
 CODES = {
     "authentication_failed": "No login, or one that is wrong, retired or disabled.",
     "not_allowed": "The login is not allowed to do this.",
@@ -130,6 +153,8 @@ CODES = {
     "spool_full": "The database is away and the post could not be saved: send it again later.",
     "unavailable": "A dry run needs the database, which is away: send it again later.",
     "already_replayed": "A replay found that the post is done already, or erased.",
+    "idempotency_key_reused": "The idempotency key was used for a post with other fields.",
+    "repeat_in_progress": "The first post of this repeat has no answer yet; send it again later.",
     "refused": "A plugin refused the post; the message is the plugin's.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }

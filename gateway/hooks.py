@@ -14,7 +14,7 @@ from typing import Any
 from config import Settings
 from gateway.contract import Answer, Call, Caller, Command, LeadEvent, Reply
 from gateway.errors import PluginFault, Problem, Refused
-from gateway.normal import storable
+from gateway.normal import has_lone_surrogate, storable
 
 log = logging.getLogger("gateway.plugins")
 
@@ -23,6 +23,12 @@ SLOW_SECONDS = 1.0
 
 NAME_LENGTH = 191
 """Characters of a caller's name in the journal."""
+
+LONGEST_REFUSAL = 10_000
+"""Characters of a refusal that are told."""
+
+LONGEST_MESSAGE = 1_000_000
+"""Characters of what a command of a plugin answers."""
 
 _FORMATS = ("", "pairs", "json", "xml")
 _POLICIES = ("", "keep", "refuse")
@@ -43,8 +49,10 @@ class Listener:
         try:
             return self.function(*args, **arguments)
         except Refused as refusal:
-            raise _tidy(refusal)  # noqa: B904 it is the same one
-        except Exception as error:
+            raise tidy(refusal)  # noqa: B904 it is the same one
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() ends a post, not those that share its commit
             raise self.fault(f"raised {type(error).__name__}") from error
         finally:
             warn_if_slow(started, self.plugin, self.hook)
@@ -126,17 +134,26 @@ def guarded(plugin: str, command: Command) -> Command:
         trouble = _trouble_with_reply(reply)
         if trouble:
             raise listener.fault(trouble)
-        return reply
+        # Only what has written the row of this call knows that it is written.
+        return replace(reply, recorded=bool(call.stored))
 
     return replace(command, run=run)
 
 
-def _tidy(refusal: Refused) -> Refused:
-    """Return ``refusal`` with texts that a header, a database and XML can hold."""
+def tidy(refusal: Refused) -> Refused:
+    """Return ``refusal`` with texts that a header, a database and XML can hold, one at least."""
+    problems = getattr(refusal, "problems", None) or (Problem("", "refused", "Refused"),)
     refusal.problems = tuple(
-        Problem(*(storable(str(text)) for text in (each.field, each.code, each.message)))
-        for each in refusal.problems
+        Problem(
+            *(
+                storable(str(text))[:LONGEST_REFUSAL]
+                for text in (each.field, each.code, each.message)
+            )
+        )
+        for each in problems
     )
+    lead_id = getattr(refusal, "lead_id", None)
+    refusal.lead_id = lead_id if type(lead_id) is int else None
     return refusal
 
 
@@ -160,18 +177,33 @@ def _trouble_with_reply(reply: Any) -> str:
         return f"must return a Reply, not {type(reply).__name__}"
     if type(reply.status) is not int or not isinstance(reply.status_message, str):
         return "must return a Reply with a number as status and a text as status_message"
+    if abs(reply.status) >= 2**31 or len(reply.status_message) > LONGEST_MESSAGE:
+        return "returned a status or a status_message that is too large"
     if reply.lead_id is not None and not (
         type(reply.lead_id) is int and 0 <= reply.lead_id < 2**63
     ):
         return "returned a lead_id that is no id of a lead"
-    if not all(isinstance(each, Problem) for each in (*reply.problems, *reply.warnings)):
+    if not _are_problems(reply.problems) or not _are_problems(reply.warnings):
         return "returned problems that are not of the kind that a Refused has"
     if reply.decision is not None:
         try:
-            json.dumps(dict(reply.decision))
-        except (TypeError, ValueError):
+            text = json.dumps(dict(reply.decision), allow_nan=False, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError):
             return "returned a decision that is no JSON object"
+        if len(text) > LONGEST_MESSAGE or has_lone_surrogate(text) or "\\u0000" in text:
+            return "returned a decision that no database stores"
     return ""
+
+
+def _are_problems(given: Any) -> bool:
+    return isinstance(given, tuple | list) and all(
+        isinstance(each, Problem)
+        and all(
+            isinstance(text, str) and storable(text) == text
+            for text in (each.field, each.code, each.message)
+        )
+        for each in given
+    )
 
 
 def _is_rendered(rendered: Any) -> bool:

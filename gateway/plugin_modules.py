@@ -50,7 +50,9 @@ def _register(manager: pluggy.PluginManager, name: str) -> None:
         raise BadPlugin(f"plugin {name}: listed twice in GATEWAY_PLUGINS; name it once")
     try:
         module: ModuleType = importlib.import_module(name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also a script that ends by sys.exit()
         raise BadPlugin(
             f"plugin {name}: cannot be imported ({type(error).__name__}: {error}); "
             "mend it, or take it out of GATEWAY_PLUGINS"
@@ -114,7 +116,9 @@ def answers(
         answer = _listener(manager, plugin, hook_name).function(settings=settings)
     except BadPlugin as error:
         raise BadPlugin(f"plugin {plugin}: {error}") from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise BadPlugin(
             f"plugin {plugin}: {hook_name} raised {type(error).__name__}: {error}"
         ) from error

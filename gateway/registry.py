@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pluggy
-from marshmallow import fields
+from marshmallow import Schema, fields
 from sqlalchemy import Engine
 
 from config import Settings
 from gateway.auth import Logins, Passwords, Snapshot
 from gateway.contract import Alias, Command, CustomField, MatchRule, System
-from gateway.errors import BadPlugin
+from gateway.errors import BadPlugin, FieldFault
 from gateway.files import open_files
 from gateway.hooks import Hooks, guarded
 from gateway.journal.strangers import Strangers
@@ -28,7 +28,7 @@ from gateway.plugin_modules import (
     listeners,
     load_modules,
 )
-from gateway.schema import build, may_have_alias, why_no_name
+from gateway.schema import LeadSchema, build, may_have_alias, why_no_name
 from gateway.sealing import Sealer
 from gateway.spool import Spool
 from gateway.store import vault
@@ -65,6 +65,8 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     vault.attach(engine, vault.Vault(sealer, schema))
     breaker = Breaker()
     breaker.watch(engine)
+    schema = build(custom, match_rules, settings)
+    _check_defaults(schema, owners)
     return System(
         settings=settings,
         schema=schema,
@@ -129,8 +131,10 @@ def _custom_fields(
                     f"plugin {plugin}: field {field.name!r} has no marshmallow field; "
                     'write CustomField("name", fields.String(), …)'
                 )
+            _check_name(plugin, field.name, owners)
+            owners[field.name] = plugin
             _check_field(plugin, field)
-            for name in (field.name, *field.aliases):
+            for name in field.aliases:
                 _check_name(plugin, name, owners)
                 owners[name] = plugin
     return collected
@@ -147,8 +151,7 @@ def _match_rules(
         for rule in answers(manager, plugin, "gateway_match_rules", MatchRule, settings):
             if plugin != OURS:
                 _check_name(plugin, rule.name, owners)
-            if not callable(rule.keys):
-                raise BadPlugin(f"plugin {plugin}: rule {rule.name!r} has no function keys(lead)")
+            _check_rule(plugin, rule)
             owners[rule.name] = plugin
             collected[rule.name] = rule
     return collected
@@ -191,7 +194,44 @@ def _check_default_match(settings: Settings, match_rules: Mapping[str, MatchRule
         )
 
 
+def _check_rule(plugin: str, rule: MatchRule) -> None:
+    if not callable(rule.keys):
+        raise BadPlugin(f"plugin {plugin}: rule {rule.name!r} has no function keys(lead)")
+    if rule.confirm is not None and not callable(rule.confirm):
+        raise BadPlugin(
+            f"plugin {plugin}: confirm of rule {rule.name!r} is no function confirm(new, old)"
+        )
+    if type(rule.version) is not int or not 0 <= rule.version < 2**31:
+        raise BadPlugin(
+            f"plugin {plugin}: version of rule {rule.name!r} is no whole number; "
+            f"write one from 0 to {2**31 - 1}"
+        )
+    if not isinstance(rule.help, str):
+        raise BadPlugin(f"plugin {plugin}: help of rule {rule.name!r} is no text; put it in quotes")
+
+
+def _check_defaults(schema: LeadSchema, owners: Mapping[str, str]) -> None:
+    """Raise BadPlugin for a default that cannot be stored, or every new lead would be a fault."""
+    for name, default in schema.across.defaults.items():
+        if callable(default):
+            continue
+        try:
+            schema.dump_custom({name: default})
+        except FieldFault:
+            raise BadPlugin(
+                f"plugin {owners[name]}: the default of field {name!r} is nothing that the field "
+                "stores; give one as the field itself reads it"
+            ) from None
+
+
 def _check_field(plugin: str, field: CustomField) -> None:
+    for name in ("label", "help", "example", "group"):
+        if not isinstance(getattr(field, name), str):
+            raise BadPlugin(
+                f"plugin {plugin}: {name} of field {field.name!r} is no text; put it in quotes"
+            )
+    if not isinstance(field.sensitive, bool):
+        raise BadPlugin(f"plugin {plugin}: sensitive of field {field.name!r} is not True or False")
     if not isinstance(field.aliases, list | tuple):
         raise BadPlugin(
             f'plugin {plugin}: the aliases of field {field.name!r} must be a tuple such as ("vin",)'
@@ -206,10 +246,17 @@ def _check_field(plugin: str, field: CustomField) -> None:
             raise BadPlugin(
                 f"plugin {plugin}: {name} of field {field.name!r} is no function of the values"
             )
+    try:
+        Schema.from_dict({field.name: field.field})()
+    except Exception as error:  # fields.Method looks for its function in the schema, say
+        raise BadPlugin(
+            f"plugin {plugin}: field {field.name!r} cannot be used in a form "
+            f"({type(error).__name__}: {error}); choose another kind of field"
+        ) from error
 
 
 def _check_alias(plugin: str, alias: Alias) -> None:
-    if not may_have_alias(alias.of):
+    if not isinstance(alias.of, str) or not may_have_alias(alias.of):
         raise BadPlugin(
             f"plugin {plugin}: {alias.name!r} is an alias of {alias.of!r}, which is no documented "
             "field that may have one; name a data field such as cell, and give other names of a "

@@ -2,15 +2,18 @@
 
 from gateway.contract import Call, Command, Reply, System
 from gateway.errors import Refused, UnknownCommand
+from gateway.hooks import tidy
 
 
 def refuse(refusal: Refused) -> Reply:
     """Return the reply for a refusal: status 1, the only failure value ever documented."""
+    tidy(refusal)
     return Reply(
         status=1,
         status_message=refusal.problems[0].message,
         lead_id=refusal.lead_id,
         problems=refusal.problems,
+        recorded=refusal.recorded,
     )
 
 

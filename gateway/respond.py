@@ -108,6 +108,8 @@ def _headers(reply: Reply, call: Call, codes: Iterable[str]) -> dict[str, str]:
         headers["X-Gateway-Error"] = _header(",".join(codes))
     if reply.warnings:
         headers["X-Gateway-Warning"] = _header("; ".join(each.message for each in reply.warnings))
+    if reply.repeat_of:
+        headers["X-Gateway-Repeat"] = reply.repeat_of
     if reply.decision is not None:
         headers["X-Gateway-Decision"] = _header(
             json.dumps(dict(reply.decision), separators=(",", ":"))

@@ -159,6 +159,7 @@ def test_document_names_every_type_key_and_form() -> None:
         # conditions
         (f'{TEXT}required_if = {{ b = "x" }}\n', 3, "names 'b', no other field"),
         (f'{TEXT}required_if = {{ a = "x" }}\n', 3, "names 'a', no other field"),
+        (f"{TEXT}required_if = {{ city = [] }}\n", 3, "names no value of city, so it never asks"),
         (
             f'{TEXT}required_if = {{ b = "x" }}\n[fields.b]\ntype = "integer"\n',
             3,

@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +30,7 @@ from gateway import (
     hooks,
     hookspecs,
 )
+from gateway.errors import Problem
 from gateway.formats import Note
 from gateway.matching import digest
 from gateway.models import MatchKey, Pool
@@ -778,3 +781,149 @@ def test_after_commit_of_the_handbook_logs_new_leads_only(
         gateway.send(mode="update", lead_id=1001, city="Rome")
     lines = [each.getMessage() for each in caplog.records if each.name == "announce"]
     assert lines == [f"lead 1001 came in by post {reference}"]
+
+
+class Priority(str, Enum):  # noqa: UP042 the older kind is meant
+    """A text that says its name to str(), as Python's own do where they are not StrEnum."""
+
+    HOT = "Hot"
+
+
+def quits(**_: Any) -> None:
+    sys.exit("inner text")
+
+
+@pytest.mark.parametrize("hook", ["authenticate", "before_store"])
+def test_hook_that_quits_the_process_is_a_fault_of_its_post(start: Start, hook: str) -> None:
+    gateway = start({hook: lambda: quits()})
+    answer = gateway.send(**JOHN)
+    assert (answer.status, gateway.count()) == (1, 0)
+    assert str(answer.status_message).startswith("Internal error, reference ")
+    assert [row["outcome"] for row in gateway.journal()] == ["failed"]
+
+
+@pytest.mark.parametrize("hook", ["after_commit", "render"])
+def test_hook_that_quits_after_the_commit_leaves_the_answer(start: Start, hook: str) -> None:
+    gateway = start({hook: lambda: quits()})
+    assert gateway.send(**JOHN).lead_id == 1001
+
+
+def test_rule_and_field_that_quit_are_faults(start: Start) -> None:
+    class Quitting(fields.String):
+        def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+            return quits()
+
+    gateway = start(
+        {
+            "custom_fields": lambda: [CustomField("quitting", Quitting())],
+            "match_rules": lambda: [
+                MatchRule("match_q", lambda lead: quits() if lead.get("city") else [])
+            ],
+        }
+    )
+    for sent in ({"quitting": "1"}, {"city": "Salem"}):
+        assert str(gateway.send(**sent).status_message).startswith("Internal error, reference ")
+    assert [row["outcome"] for row in gateway.journal()] == ["failed", "failed"]
+
+
+def test_command_that_stores_two_leads_is_a_fault_that_keeps_the_first(start: Start) -> None:
+    def twice(call: Any, system: Any, caller: Any) -> Reply:
+        replies = [
+            system.commands["lead_set"].run(
+                replace(call, form={"mode": "insert", "full_name": name}), system, caller
+            )
+            for name in ("Ann Lee", "Bob Ray")
+        ]
+        return replies[-1]
+
+    gateway = start({"commands": lambda: [Command("twice", twice, help="Stores two.")]})
+    answer = gateway.send(command="twice")
+    assert str(answer.status_message).startswith("Internal error, reference ")
+    assert [(row["outcome"], row["lead_id"]) for row in gateway.journal()] == [("accepted", 1001)]
+
+
+def test_command_that_fails_after_it_stored_leaves_one_row(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refusing(call: Any, system: Any, caller: Any) -> Reply:
+        system.commands["lead_set"].run(call, system, caller)
+        raise Refused("no more of these")
+
+    gateway = start({"commands": lambda: [Command("once", refusing, help="Stores one.")]})
+    assert gateway.send(command="once", **JOHN).status_message == "no more of these"
+    assert [row["lead_id"] for row in gateway.journal()] == [1001]
+    assert "could not be written" not in caplog.text
+
+
+def test_reply_that_says_it_is_recorded_still_has_its_row(start: Start) -> None:
+    reply = Reply(status=0, status_message="OK", recorded=True)
+    gateway = start({"commands": lambda: [Command("liar", lambda *_: reply, help="Lies.")]})
+    assert gateway.send(command="liar").status == 0
+    assert [row["command"] for row in gateway.journal()] == ["liar"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"status": 10**5000},
+        {"problems": (Problem(1, 2, 3),)},  # type: ignore[arg-type]
+        {"problems": (Problem("a", "b", "\ud800"),)},
+        {"problems": (each for each in ())},
+        {"warnings": (Problem(None, None, None),)},  # type: ignore[arg-type]
+        {"decision": {"a": float("nan")}},
+        {"decision": {"a": "\0"}},
+        {"decision": {"a": "\ud800"}},
+    ],
+    ids=["status", "numbers", "half", "generator", "nothing", "nan", "nul", "half_in_decision"],
+)
+def test_reply_that_cannot_be_told_or_kept_is_a_fault(start: Start, bad: dict[str, Any]) -> None:
+    reply = Reply(**{"status": 1, "status_message": "no", **bad})
+    gateway = start({"commands": lambda: [Command("odd", lambda *_: reply, help="Odd.")]})
+    answer = gateway.send(command="odd")
+    assert answer.http_status == 200
+    assert str(answer.status_message).startswith("Internal error, reference ")
+    assert [row["outcome"] for row in gateway.journal()] == ["failed"]
+
+
+def test_refusal_without_problems_is_told(start: Start) -> None:
+    def refuse(**_: Any) -> None:
+        refusal = Refused("no")
+        refusal.problems = ()
+        raise refusal
+
+    gateway = start({"before_store": lambda: refuse()})
+    answer = gateway.send(**JOHN)
+    assert (answer.http_status, answer.status_message) == (200, "Refused")
+    assert [row["outcome"] for row in gateway.journal()] == ["refused"]
+
+
+def test_refusal_of_a_field_is_kept_whatever_its_text(start: Start) -> None:
+    class Refusing(fields.String):
+        def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+            raise Refused("not\0 this \ud800", field="odd")
+
+    gateway = start({"custom_fields": lambda: [CustomField("odd", Refusing())]})
+    assert gateway.send(odd="1", **JOHN).status_message == "not this \\ud800"
+    assert [row["outcome"] for row in gateway.journal()] == ["refused"]
+
+
+def test_text_of_an_enum_is_stored_as_its_text(start: Start) -> None:
+    def set_all(changes: dict[str, Any]) -> None:
+        changes |= {"priority": Priority.HOT, "word": Priority.HOT, "tags": [Priority.HOT]}
+
+    gateway = start(
+        {
+            "custom_fields": lambda: [CustomField("word", fields.String())],
+            "before_store": lambda changes: set_all(changes),
+        }
+    )
+    lead = gateway.lead(gateway.send(**JOHN).lead_id or 0) or {}
+    assert (lead["priority"], lead["custom"], lead["tags"]) == ("Hot", {"word": "Hot"}, ["Hot"])
+
+
+def test_number_that_no_column_holds_names_its_field(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = start({"before_store": lambda changes: changes.update(lat=10**400)})
+    assert gateway.send(**JOHN).status == 1
+    assert "gateway_before_store left 'lat', which must be a number" in caplog.text

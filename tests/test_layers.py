@@ -27,6 +27,7 @@ RANKS = {
     "plugin_modules": 5,
     "outage": 3,
     "": 3,  # gateway/__init__.py, the face for plugins
+    "repeats": 3,
     "schema": 4,
     "matching": 4,
     "respond": 4,

@@ -149,6 +149,31 @@ def commands_plugin(entries: str) -> str:
             "gateway_authenticate, gateway_before_store, gateway_after_commit, gateway_render",
         ),
         (f"{HEAD}@hookimpl\ndef gateway_before_store(change):\n    pass\n", "change"),
+        ("import sys\nsys.exit(0)\n", "cannot be imported (SystemExit: 0)"),
+        (fields_plugin("exit(0)"), "gateway_custom_fields raised SystemExit"),
+        (
+            fields_plugin('[CustomField("v", fields.Method("x", deserialize="y"))]'),
+            "field 'v' cannot be used in a form (AttributeError",
+        ),
+        (fields_plugin('[CustomField("v", fields.String(), help=None)]'), "help of field 'v'"),
+        (fields_plugin('[CustomField("v", fields.String(), example=12)]'), "example of field 'v'"),
+        (fields_plugin('[CustomField("v", fields.String(), sensitive="no")]'), "sensitive of"),
+        (
+            fields_plugin('[CustomField("v", fields.Integer(load_default="x"))]'),
+            "the default of field 'v' is nothing that the field stores",
+        ),
+        (
+            fields_plugin('[CustomField("v", fields.Raw(load_default=object()))]'),
+            "the default of field 'v' is nothing that the field stores",
+        ),
+        (
+            f"from gateway import Alias\n{fields_plugin('[Alias(chr(118), [])]')}",
+            "is no documented field that may have one",
+        ),
+        (rules_plugin('[MatchRule("match_x", list, confirm=5)]'), "confirm of rule 'match_x'"),
+        (rules_plugin('[MatchRule("match_x", list, version="2")]'), "version of rule 'match_x'"),
+        (rules_plugin('[MatchRule("match_x", list, version=2**40)]'), "version of rule 'match_x'"),
+        (rules_plugin('[MatchRule("match_x", list, help=None)]'), "help of rule 'match_x'"),
     ],
 )
 def test_mistake_stops_the_start(write: Callable[[str, str], str], text: str, says: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config import settings
+from gateway import repeats
 from gateway.contract import SECRETS, Call, Upload
 from gateway.errors import CODES, BrokenBody
 from gateway.transport import fields, names, redact
@@ -222,6 +223,15 @@ def test_controls_are_cut_to_what_a_database_takes() -> None:
     call = make(body, "application/json")
     assert call.idempotency_key == ("\\ud800" * 200)[:255]
     assert call.dry_run == "x" * 255
+
+
+@pytest.mark.parametrize("between", ["x" * 300, "\x00" * 300, " " * 300])
+def test_two_long_idempotency_keys_never_become_one_that_is_taken(between: str) -> None:
+    for call in (
+        make(json.dumps({"idempotency_key": f"a{between}b"}).encode(), "application/json"),
+        make(b"", headers={"idempotency-key": f"a{between}b"}),
+    ):
+        assert len(call.idempotency_key) > repeats.LONGEST_KEY
 
 
 def test_credentials_and_controls_leave_the_form() -> None:

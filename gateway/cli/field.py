@@ -7,13 +7,11 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from gateway.cli.common import Noun, as_json, show_json, show_table, system
-from gateway.contract import RESERVED
 from gateway.new_fields import NewField, new_fields
-from gateway.schema import LeadSchema
+from gateway.schema import LeadSchema, why_no_name
 
 fields = Noun("field", help="Names that callers send and no field claims.")
 
-_LEGAL = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _KINDS = (
     (r"9{4}-99-99", "fields.Date()"),
     (r"[+-]?9{1,6}", "fields.Integer()"),
@@ -65,7 +63,7 @@ def _hint(row: dict[str, object]) -> str:
 def _declare(field: NewField, schema: LeadSchema) -> str | None:
     """Return the line of a plugin that would claim the name, where a plugin may."""
     name = field.name
-    if name is None or not _LEGAL.fullmatch(name) or name in RESERVED or name.startswith("ai_"):
+    if name is None or why_no_name(name):
         return None
     if field.known:
         # A flag has no other name; whoever sends it must spell it right.

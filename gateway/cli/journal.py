@@ -118,7 +118,7 @@ def purge(dry_run: bool) -> None:
     """Delete what need not be kept any longer; posts are taken meanwhile.
 
     Settled posts go after GATEWAY_JOURNAL_DAYS, refused and failed ones that nobody has settled
-    after 400 days, those of strangers after 30.
+    after 400 days, those of strangers after 30. Keys of repeats go a week after they expired.
     """
     running = system()
     which = purging.due(running)

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from marshmallow import ValidationError
 
+from gateway import journal, repeats
 from gateway.contract import Call, Caller, Command, Parsed, Rejected, Reply, System
-from gateway.errors import BadForm, NotAllowed, Refused, problem
+from gateway.errors import BadForm, NotAllowed, PluginFault, Refused, problem
 from gateway.formats import Flag
 from gateway.hooks import tell
 from gateway.schema import LeadSchema, parse
 from gateway.store import CREATE, store
 from gateway.store.references import resolve
+from gateway.store.refusing import refusals_kept
 
 CREATED = "Lead Creation Successful"
 UPDATED = "Lead Update Successful"
@@ -18,18 +20,47 @@ UPDATED = "Lead Update Successful"
 
 def lead_set(call: Call, system: System, caller: Caller) -> Reply:
     """Insert or update one lead; answers with its id. Raises Refused for every cause."""
+    if call.stored:
+        raise PluginFault(f"command {call.command} stores a second lead by one call")
     dry_run = _dry_run(call, caller)
-    parsed, kept = understand(call, system, caller)
-    outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run)
+    key = repeats.key_of(call, caller, system.settings)
+    try:
+        if key is not None and dry_run:
+            repeats.look(system, key, call)
+        with refusals_kept(None if dry_run else key, call, caller, system):
+            parsed, kept = understand(call, system, caller)
+            outcome = store(parsed, call, caller, system, kept=kept, dry_run=dry_run, key=key)
+    except repeats.Repeated as repeated:
+        return _again(repeated.first, dry_run=dry_run)
+    if not dry_run and outcome.lead_id is not None:
+        call.stored.append(outcome.lead_id)
     if outcome.event is not None:
         tell(system.hooks, outcome.event)
     return Reply(
         status=0,
-        status_message=CREATED if outcome.action == CREATE else UPDATED,
+        status_message=_done(outcome.action),
         lead_id=outcome.lead_id,
         warnings=tuple(rejected.problem for rejected in kept),
         decision=outcome.decision if dry_run else None,
         recorded=not dry_run,
+    )
+
+
+def _done(action: str) -> str:
+    return CREATED if action == CREATE else UPDATED
+
+
+def _again(first: repeats.First, *, dry_run: bool) -> Reply:
+    """Return the answer that the first post was given."""
+    refused = first.outcome == journal.REFUSED and first.problems
+    return Reply(
+        status=1 if refused else 0,
+        status_message=first.problems[0].message if refused else _done(first.action),
+        lead_id=first.lead_id,
+        problems=first.problems if refused else (),
+        warnings=() if refused else first.problems,
+        decision=repeats.decision(first) if dry_run else None,
+        repeat_of=first.request_id,
     )
 
 

@@ -63,7 +63,7 @@ def _salvage(plugin: str, settings: config.Settings, first: Trouble) -> Loaded:
     troubles = {first: None}
     try:
         module = importlib.import_module(plugin)
-    except Exception:
+    except BaseException:  # sys.exit() too; the start has said what it is
         return Loaded(troubles=[first])
     good: dict[str, list[Any]] = {}
 
@@ -114,7 +114,7 @@ def _answer(function: Callable[..., Any], settings: config.Settings) -> Any:
 def _answer_or_none(function: Callable[..., Any], settings: config.Settings) -> Any:
     try:
         return _answer(function, settings)
-    except Exception:
+    except BaseException:
         return None
 
 

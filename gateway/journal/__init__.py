@@ -7,7 +7,7 @@
 """
 
 from gateway.journal.bodies import Unreadable, is_erased, keep_body, read_body, read_query
-from gateway.journal.keys import search_keys
+from gateway.journal.keys import search_keys, sent_keys
 from gateway.journal.outcomes import (
     ACCEPTED,
     DRY_RUN,
@@ -39,4 +39,5 @@ __all__ = [
     "record",
     "retry_of",
     "search_keys",
+    "sent_keys",
 ]

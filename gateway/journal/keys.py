@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from config import Settings
+from gateway.contract import Call, System
 from gateway.normal import (
     Junk,
     address_key,
@@ -44,6 +45,13 @@ _LONGEST = 400
 def search_keys(values: Mapping[str, Any], settings: Settings) -> frozenset[bytes]:
     """Return the digests by which a post with ``values`` is found: typed ones or a raw form."""
     return frozenset(digest(f"journal {kind}", key) for kind, key in keys_of(values, settings))
+
+
+def sent_keys(call: Call, system: System) -> frozenset[bytes]:
+    """Return the digests by which a post that was not read, or not taken, is found."""
+    aliases = system.schema.aliases
+    form = {aliases.get(name, name): value for name, value in call.form.items()}
+    return search_keys(form, system.settings)
 
 
 def search_key(kind: str, text: str, settings: Settings) -> bytes | None:

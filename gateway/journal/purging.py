@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
+from gateway import repeats
 from gateway.contract import System
 from gateway.database import in_transaction, reading
 from gateway.journal import strangers
@@ -17,6 +18,10 @@ from gateway.models import Submission
 
 UNHANDLED_DAYS = 400
 """How long a post is kept that was refused or failed and that nobody has settled."""
+
+LATE = timedelta(days=7)
+"""How long a repeat key stays after it expired: a post that waited in a spool asks for it as of the
+time when it came."""
 
 AT_ONCE = 500
 
@@ -68,6 +73,7 @@ def purge(system: System, which: Due) -> Iterator[int]:
 
     One pass in the order of time, so that the rows that stay are looked at once. Interrupted at
     any moment nothing is lost; a file that is left without its row goes with the next sweep.
+    Old keys of repeats go as well, uncounted.
     """
     cursor: tuple[Any, ...] | None = None
     while True:
@@ -79,12 +85,18 @@ def purge(system: System, which: Due) -> Iterator[int]:
         in_transaction(system.engine, partial(_forget, gone))
         remove_unnamed(system, {row.stored_sha256 for row in rows} - {None})
         yield len(gone)
+    while in_transaction(system.engine, _forget_some_keys) == AT_ONCE:
+        pass
     start = which.strangers.replace(minute=0, second=0, microsecond=0)
     in_transaction(system.engine, lambda on: strangers.forget_hours(on, start))
 
 
 def _forget(request_ids: list[str], connection: Connection) -> None:
     strangers.forget(connection, request_ids)
+
+
+def _forget_some_keys(connection: Connection) -> int:
+    return repeats.forget(connection, datetime.now(UTC) - LATE, AT_ONCE)
 
 
 def _next(system: System, which: Due, cursor: tuple[Any, ...] | None) -> Any:

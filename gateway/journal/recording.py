@@ -55,11 +55,13 @@ def record(
     decision: Mapping[str, Any] | None = None,
     claimed: str = "",
     keys: Collection[bytes] = (),
+    superseded_by: str = "",
 ) -> None:
     """Write the row of ``call`` in the transaction of ``connection``.
 
     ``kept_body`` comes from ``keep_body``, which must have run before, ``keys`` from
-    ``search_keys``; ``claimed`` is the login that a stranger named.
+    ``search_keys``; ``claimed`` is the login that a stranger named; ``superseded_by`` the post
+    whose answer this one was given, because it repeats it.
     """
     now = datetime.now(UTC)
     # A replay that is refused again is no second post to be mended: the first one stays that.
@@ -95,6 +97,7 @@ def record(
             "handled_at": now if is_settled else None,
             "recorded_at": now,
             "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
+            "superseded_by": superseded_by or None,
             **kept_body,
         },
     )

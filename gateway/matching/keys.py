@@ -30,9 +30,9 @@ def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, 
         started = time.perf_counter()
         try:
             texts = _texts(rule, lead)
-        except BadRule:
+        except (BadRule, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise BadRule(f"{_called(rule)} raised {type(error).__name__}") from error
         warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
         found.update((digest(rule.name, text), rule.name) for text in texts)
@@ -51,7 +51,9 @@ def confirms(rule: MatchRule, new: Mapping[str, Any], old: Mapping[str, Any] | N
     started = time.perf_counter()
     try:
         return rule.confirm(new, old)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise BadRule(f"{_called(rule)} raised {type(error).__name__} in confirm") from error
     finally:
         warn_if_slow(started, _plugin(rule), f"rule {rule.name}")

@@ -14,6 +14,7 @@ from gateway.models.leads import (
     LeadTag,
 )
 from gateway.models.matching import MatchClaim, MatchKey, MatchRekey
+from gateway.models.repeats import RepeatKey
 
 __all__ = [
     "FOLDED",
@@ -34,6 +35,7 @@ __all__ = [
     "MatchKey",
     "MatchRekey",
     "Pool",
+    "RepeatKey",
     "Status",
     "StrangerHour",
     "Submission",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from marshmallow import fields, missing
 from marshmallow.validate import Length, OneOf
 
+from gateway import repeats
 from gateway.contract import Command, CustomField, Reply, System
 from gateway.errors import AuthenticationFailed, Problem
 from gateway.formats import Flag
@@ -62,6 +63,18 @@ class Page:
 
 FLAG = Flag.wire_type
 
+_STEERING = (
+    Parameter(
+        "idempotency_key",
+        f"String ({repeats.LONGEST_KEY})",
+        "A text of your own that no other post has. Sent again with the same fields, the first "
+        "answer is given again for 24 hours and nothing is done twice. Also as the header "
+        "Idempotency-Key.",
+        "5f0c1e9a-order-4711",
+    ),
+)
+"""What only the command about leads takes."""
+
 LOGIN = {"ai_login_id": "YOUR_LOGIN", "ai_login_password": "YOUR_PASSWORD"}
 """What stands in the sample for the two that we must not print."""
 
@@ -102,6 +115,7 @@ def _every_call(command: str) -> Section:
             Parameter("ai_login_password", "String", "Its password.", LOGIN["ai_login_password"]),
             Parameter("ai_sitecom_token", "String", "A site token, in place of id and password."),
             Parameter("dry_run", FLAG, "Decide everything and store nothing.", "1"),
+            *(_STEERING if command == LEAD_SET else ()),
         ),
     )
 

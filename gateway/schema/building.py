@@ -73,7 +73,9 @@ class LeadSchema:
             reader = self.readers[name]
             try:
                 dumped[name] = plain(reader.field.serialize(name, changes))
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 raise fault(name, "storing its value", error, secret=reader.sensitive) from (
                     None if reader.sensitive else error
                 )

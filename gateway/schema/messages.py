@@ -85,13 +85,13 @@ def blamed(name: str, doing: str, *, secret: bool) -> Iterator[None]:
     """
     try:
         yield
-    except (ValidationError, Refused):
+    except (ValidationError, Refused, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise fault(name, doing, error, secret=secret) from (None if secret else error)
 
 
-def fault(name: str, doing: str, error: Exception, *, secret: bool) -> FieldFault:
+def fault(name: str, doing: str, error: BaseException, *, secret: bool) -> FieldFault:
     """Return the fault of the field ``name``, for the log."""
     if not secret:
         return FieldFault(f"field {name}: {doing} failed")

@@ -55,4 +55,5 @@ def _text(value: str) -> str:
         raise ValueError(f"a text of more than {LONG_TEXT} characters")
     if "\0" in value or has_lone_surrogate(value):
         raise ValueError("a text with NUL or half a character in it")
-    return str(value)
+    # An Enum that is a text as well says its name to str(), and its text here.
+    return str.__str__(value)

@@ -45,9 +45,9 @@ class Reader:
         """Return the typed value, or EMPTY. Raises ValidationError, and FieldFault for a fault."""
         try:
             return self._read(sent, leading_plus=leading_plus)
-        except (ValidationError, Refused):
+        except (ValidationError, Refused, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             raise fault(self.name, "reading its value", error, secret=self.sensitive) from (
                 None if self.sensitive else error
             )

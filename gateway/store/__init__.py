@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from gateway import database, journal
+from gateway import database, journal, repeats
 from gateway.contract import Call, Caller, LeadEvent, Parsed, Rejected, System, Upload
 from gateway.store import claims, writing
 from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first_claims
-from gateway.store.group import Job, alone
+from gateway.store.group import CLEAN, Job, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
 from gateway.store.references import NewPool, make_pool
@@ -54,11 +54,13 @@ def store(
     *,
     kept: Sequence[Rejected] = (),
     dry_run: bool = False,
+    key: repeats.Key | None = None,
 ) -> Outcome:
     """Insert or update the lead that ``parsed`` means, and write the journal's row with it.
 
     ``kept`` are the values that go into a note instead. With ``dry_run`` everything is decided and
-    nothing is written or reserved. Raises LeadNotFound and ExternalIdTaken.
+    nothing is written or reserved. ``key`` is that of a post which may be repeated. Raises
+    LeadNotFound, ExternalIdTaken, and what ``repeats.reserve`` does.
     """
     late_at = call.received_at if call.late else None
     post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at=late_at)
@@ -71,6 +73,7 @@ def store(
         uploads=tuple((upload, system.files.put(upload.content)) for upload in parsed.uploads),
         body=journal.keep_body(call, system),
         keys=journal.search_keys(parsed.changes, system.settings),
+        repeat=key,
     )
     try:
         return _write_claimed(post, prepared)
@@ -93,6 +96,7 @@ class _Prepared:
     uploads: tuple[tuple[Upload, str], ...]
     body: Mapping[str, Any]
     keys: frozenset[bytes]
+    repeat: repeats.Key | None
 
 
 def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
@@ -122,11 +126,23 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
 
     It raises claims.Unclaimed where the decision needs more; nothing is then written.
     """
-    request_id = prepared.call.request_id
+    call, repeat = prepared.call, prepared.repeat
 
     def work(connection: Connection) -> Outcome:
-        if prepared.call.replay_of:
-            journal.hold_original(connection, prepared.call.replay_of)
+        if call.replay_of:
+            journal.hold_original(connection, call.replay_of)
+        if repeat is None:
+            return claimed(connection)
+        # Before the claims: a repeat waits for the first post and for nobody else.
+        repeats.reserve(connection, repeat, call)
+        try:
+            return claimed(connection)
+        except CLEAN:
+            repeats.release(connection, repeat, call)
+            raise
+
+    def claimed(connection: Connection) -> Outcome:
+        claims.take(connection, held)
         decision = decide(post, connection, lock=True)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
         whole = _with_pool(post, decision, connection)
@@ -137,7 +153,7 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
             raise claims.Unclaimed(missing)
         return _write(connection, whole, decision, prepared)
 
-    return Job(work, held, lambda connection: journal.is_recorded(connection, request_id))
+    return Job(work, lambda connection: journal.is_recorded(connection, call.request_id))
 
 
 def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> Outcome:

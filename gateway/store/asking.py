@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -109,6 +110,9 @@ def _fit(name: Any, value: Any, schema: LeadSchema, connection: Connection) -> A
         raise _Unfit("is no field of this system")
     if value is _ABSENT or value is None or value == "":
         return _ABSENT if value is _ABSENT else None
+    if isinstance(value, str):
+        # An Enum that is a text as well says its name to str(), and to some drivers.
+        value = str.__str__(value)
     if name in schema.custom:
         _check_custom(name, value, schema)
         return value
@@ -133,8 +137,15 @@ def _check_column(kind: Any, value: Any, length: int | None) -> None:
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise _Unfit("must be a datetime with a time zone")
         value.astimezone(UTC)
-    elif isinstance(value, bool) or not isinstance(value, int | float) or value - value != 0:
+    elif isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
         raise _Unfit("must be a number")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:  # a whole number that no double holds
+        return False
 
 
 def _check_custom(name: str, value: Any, schema: LeadSchema) -> None:
@@ -164,13 +175,14 @@ def _text(value: Any, longest: int) -> str:
         raise _Unfit(f"is longer than {longest} characters")
     if "\0" in value or has_lone_surrogate(value):
         raise _Unfit("holds NUL or half a character, which no database stores")
-    return value
+    return str.__str__(value)
 
 
 def _some_text(value: Any, longest: int) -> str:
-    if not _text(value, longest).strip():
+    text = _text(value, longest)
+    if not text.strip():
         raise _Unfit("holds an empty text")
-    return str(value)
+    return text
 
 
 def _tags(value: Any) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 
-from gateway import database
+from gateway import database, repeats
 from gateway.errors import Refused
 from gateway.store import claims
 
@@ -26,26 +26,24 @@ Result = TypeVar("Result")
 MOST_IN_A_BATCH = 16
 """Posts in one transaction; with more, the first of them would wait too long for the last."""
 
-CLEAN = (Refused, claims.Unclaimed)
+CLEAN = (Refused, repeats.Repeated, claims.Unclaimed)
 """What a post may raise while nothing of it is written yet, so that its neighbours can go on."""
 
 
 class Job(Generic[Result]):
     """One post for the store.
 
-    ``work(connection)`` decides and writes; it may run several times, and raises Refused and
-    claims.Unclaimed only before it has written anything. ``held`` is claimed before.
-    ``is_committed`` looks whether what it wrote is in the database.
+    ``work(connection)`` decides and writes; it may run several times, and what it raises of
+    ``CLEAN`` it raises only while it has written nothing that stays. ``is_committed`` looks
+    whether what it wrote is in the database.
     """
 
     def __init__(
         self,
         work: Callable[[Connection], Result],
-        held: frozenset[bytes],
         is_committed: Callable[[Connection], bool],
     ) -> None:
         self.work = work
-        self.held = held
         self.is_committed = is_committed
         self.woken = threading.Event()
         self.is_done = False
@@ -120,8 +118,6 @@ def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
     """Run the jobs one after another in one transaction."""
 
     def work(connection: Connection) -> None:
-        # Together and in one order, as each post alone does it.
-        claims.take(connection, frozenset().union(*(job.held for job in batch)))
         for job in batch:
             job.run(connection)
 

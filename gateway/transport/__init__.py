@@ -25,7 +25,7 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
-        "X-Request-Id, X-Gateway-Error, X-Gateway-Warning, X-Gateway-Decision"
+        "X-Request-Id, X-Gateway-Error, X-Gateway-Warning, X-Gateway-Decision, X-Gateway-Repeat"
     ),
 }
 PREFLIGHT = {

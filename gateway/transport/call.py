@@ -89,7 +89,7 @@ def build(request: Request, settings: Settings) -> Call:
         ),
         dry_run=_given(said, "dry_run") or header_text(header("x-dry-run", "")),
         idempotency_key=(
-            _given(said, "idempotency_key") or header_text(header("idempotency-key", ""))
+            _key(said.get("idempotency_key", "")) or _key(header("idempotency-key", ""))
         ),
         accept=header("accept", ""),
         origin=header_text(header("origin", "")),
@@ -178,6 +178,16 @@ def _given(said: Mapping[str, str], name: str) -> str:
 def _control(text: str) -> str:
     # Cut first: NFC takes a time that grows with the square of a run of combining marks.
     return normal.storable(normal.clean(text[:_CONTROL_LENGTH]))[:_CONTROL_LENGTH]
+
+
+def _key(text: str) -> str:
+    """Return an idempotency key, or of one longer than any may be so much that it is refused.
+
+    Two keys must never become one, so what is left of the long one stays too long.
+    """
+    if len(text) <= _CONTROL_LENGTH:
+        return _control(text)
+    return _control(text).ljust(_CONTROL_LENGTH, "?")
 
 
 def _is_field(name: str) -> bool:

@@ -179,6 +179,8 @@ class _Reader:
         wanted: dict[str, list[Any]] = {}
         for name, values in entry.get("required_if", {}).items():
             try:
+                if values == []:
+                    raise Wrong("required_if", f"names no value of {name}, so it never asks")
                 wanted[name] = [
                     self._condition(field.name, name, value)
                     for value in (values if isinstance(values, list) else [values])
