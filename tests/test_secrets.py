@@ -5,6 +5,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from gateway.sealing import MARK, TEXT_MARK, Sealer
 from gateway.store import sealed_rows
 from gateway.store.rotating import rotate
 from gateway.store.sealed_rows import parts
+from gateway.store.vault import Locked
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
 from tests.test_sealing import KEYS
@@ -142,7 +144,8 @@ def ids_of(gateway: Gateway) -> dict[str, set[str]]:
 
 
 def every(key_id: str) -> dict[str, set[str]]:
-    return {name: {key_id} for name in ("leads", "history", "posts", "files")}
+    kinds = {name: {key_id} for name in ("leads", "history", "posts", "files")}
+    return kinds | {"spool": set()}
 
 
 def test_no_sensitive_value_lies_anywhere_in_plain_text(
@@ -248,7 +251,7 @@ def test_rotate_seals_what_was_there_before_the_first_key(
     assert ids_of(keyed) == every(ONE)
     assert read_all(keyed, lead_id) == before
     again_done = done(keyed, "secrets", "rotate")
-    assert again_done == f"Encrypted with key {ONE}: 0 leads, 0 history, 0 posts, 0 files.\n"
+    assert again_done.strip() == f"Encrypted with key {ONE}: 0 leads, 0 history, 0 posts, 0 files."
 
 
 def test_rotate_to_a_new_key_after_which_the_old_one_is_not_needed(
@@ -358,7 +361,7 @@ def test_erased_post_stays_empty_while_keys_rotate(
     first = make(KEYS[0])
     lead_id = plant(first)
     both = again(first, KEYS[1], KEYS[0])
-    posts, files = parts(both.system)[2:]
+    posts, files = parts(both.system)[2:4]
     (_, held), (_, stored) = (next(part.pages(both.system)) for part in (posts, files))
     done(both, "lead", "erase", str(lead_id), "--yes")
     gone = {row["request_id"] for row in both.journal() if row["flags"] == "erased"}
@@ -461,6 +464,11 @@ def test_missing_file_is_told_and_the_rest_goes_on(
     assert f"post {row['request_id']}: its file {row['stored_sha256']} cannot be" in result.stderr
 
 
+def test_value_whose_key_was_lost_can_be_copied_for_those_who_listen() -> None:
+    copied = deepcopy({"govt_id": Locked("sealed.1.x", "why")})["govt_id"]
+    assert (copied, copied.why) == ("sealed.1.x", "why")
+
+
 def test_generate_prints_a_new_key(make: Callable[..., Gateway]) -> None:
     gateway = make()
     first, second = (done(gateway, "secrets", "generate") for _ in range(2))
@@ -475,3 +483,29 @@ def test_no_key_is_ever_shown(make: Callable[..., Gateway]) -> None:
         assert not any(key.rstrip("=") in run(gateway, *words).output for key in KEYS)
     with gateway.system.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(Submission))
+
+
+def test_posts_that_wait_in_the_spool_are_sealed_anew(
+    make: Callable[..., Gateway], again: Callable[..., Gateway]
+) -> None:
+    plain = make()
+    plain.system.spool.save("1", {"path": "/service"}, PLAIN.encode())
+    plain.system.spool.save("2", {"path": "/service"}, PLAIN.encode(), is_secret=True)
+    first = again(plain, KEYS[0])
+    first.system.spool.save("3", {"path": "/service"}, PLAIN.encode(), is_proven=False)
+    assert ids_of(first)["spool"] == {"plain", "node", ONE}
+    lost = run(again(plain, KEYS[1]), "secrets", "rotate")
+    assert lost.exit_code == 1
+    assert lost.stderr.startswith(f"spool 3.post: sealed with key {ONE}, which is none of")
+    both = again(plain, KEYS[1], KEYS[0])
+    assert ids_of(both)["spool"] == {TWO, ONE}
+    assert "1 spool." in done(both, "secrets", "rotate")
+    last = again(plain, KEYS[1])
+    assert ids_of(last)["spool"] == {TWO}
+    read = [last.system.spool.read(path) for path in last.system.spool.paths()]
+    assert read == [({"path": "/service"}, PLAIN.encode())] * 3
+    assert not [
+        path
+        for path in last.system.spool.folder.rglob("*.post")
+        if PLAIN.encode() in path.read_bytes()
+    ]

@@ -8,6 +8,7 @@ from gateway.cli.common import Noun, as_json, show_json, show_table, system
 from gateway.cli.progress import progress
 from gateway.contract import System
 from gateway.sealing import new_key
+from gateway.spool import NODE
 from gateway.store.rotating import counted, rotate
 from gateway.store.sealed_rows import parts
 
@@ -82,7 +83,7 @@ def status(as_json: bool) -> None:
 
 
 def _role(key_id: str, running: System) -> str | None:
-    if not key_id:
+    if key_id in ("", NODE):
         return None
     if key_id == running.sealer.writes:
         return "first: writes"
@@ -90,7 +91,7 @@ def _role(key_id: str, running: System) -> str | None:
 
 
 def _unreadable(found: Counter[str], running: System) -> int:
-    known = {"", *running.sealer.ids}
+    known = {"", NODE, *running.sealer.ids}
     return sum(number for key_id, number in found.items() if key_id not in known)
 
 

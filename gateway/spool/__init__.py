@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.sealing import Sealer
-from gateway.spool.files import BrokenFile, pack, sync_folder, unpack
+from gateway.spool.files import NODE, BrokenFile, pack, sealed_by, sync_folder, unpack
 from gateway.spool.node_key import node_sealer
 
-__all__ = ["BrokenFile", "Spool", "SpoolFull", "Waiting"]
+__all__ = ["NODE", "BrokenFile", "Spool", "SpoolFull", "Waiting", "sealed_by"]
 
 log = logging.getLogger("gateway.spool")
 
@@ -128,6 +128,14 @@ class Spool:
     def read(self, path: Path) -> tuple[dict[str, Any], bytes]:
         """Return the header and the body of a file. Raises BrokenFile and CannotOpen."""
         return unpack(path.read_bytes(), self._sealer, lambda: node_sealer(self.folder, make=False))
+
+    def renew(self, path: Path) -> None:
+        """Seal a file with the first key, whoever sealed it; only the drainer may.
+
+        Raises BrokenFile, CannotOpen, and OSError where it is gone or cannot be written.
+        """
+        header, body = self.read(path)
+        _write(path.parent, path.name, pack(header, body, self._sealer, by_node=False))
 
     def remove(self, path: Path) -> None:
         """Forget a post that has been done; durable when this returns."""

@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.sealing import CannotOpen, Sealer
+from gateway.sealing import HEAD, CannotOpen, Sealer, key_id_of
 
 _MAGIC = b"gateway-spool-1"
 _BY_NODE, _BY_SYSTEM = b"node", b"system"
+_LONGEST_LINE = 200
+
+NODE = "node"
+"""Stands for the id of the key of this node."""
 
 
 class BrokenFile(Exception):
@@ -46,6 +50,18 @@ def unpack(
         return dict(json.loads(head)), body
     except ValueError:
         raise BrokenFile("its header is no JSON") from None
+
+
+def sealed_by(path: Path) -> str:
+    """Return the id of the key that sealed a file, ``NODE`` for this node's, ``""`` for none.
+
+    Raises FileNotFoundError.
+    """
+    with open(path, "rb") as file:
+        first = file.readline(_LONGEST_LINE).split(b" ")
+        if len(first) == 4 and first[1] == _BY_NODE:
+            return NODE
+        return key_id_of(file.read(HEAD))
 
 
 def sync_folder(folder: Path) -> None:

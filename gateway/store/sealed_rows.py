@@ -12,6 +12,7 @@ from gateway.journal.sweeping import remove_unnamed
 from gateway.models import Lead, LeadChange, Submission
 from gateway.sealing import HEAD, TEXT_MARK, CannotOpen, key_id_of, key_id_of_text
 from gateway.store.rotating import BATCH, Held, Part, Renewed, Rows
+from gateway.store.sealed_spool import SPOOL
 from gateway.store.vault import Vault, vault_of
 
 _lead = Lead.__table__
@@ -36,6 +37,7 @@ def parts(system: System) -> list[Part]:
         Part(name="history", count=changes.count, pages=_change_pages, renew=changes.renew),
         Part(name="posts", count=posts.count, pages=_post_pages, renew=posts.renew),
         Part(name="files", count=_count_files, pages=_file_pages, renew=_renew_files),
+        SPOOL,
     ]
 
 
