@@ -10,22 +10,18 @@ import base64
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gateway import auth, journal, outage
-from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Call, Caller, Credentials, Done, Reply, System, Upload
 from gateway.database import look_up
 from gateway.dispatch import Identity, perform, record
 from gateway.errors import Problem, Refused
-from gateway.matching import keys_of
 from gateway.replies import refuse
-from gateway.schema import parse
 from gateway.sealing import CannotOpen
 from gateway.spool import BrokenFile
-from gateway.store.deciding import Post, posted
 from gateway.transport import call as transport_call
 from gateway.transport.again import late_call
 from gateway.transport.reading import Body
@@ -204,9 +200,9 @@ def _form_value(value: Any) -> Any:
 
 
 def erase(system: System, digests: Collection[bytes]) -> int:
-    """Delete the spooled posts that have one of these match keys, and return how many.
+    """Delete the spooled posts of this node that have one of these search keys; return how many.
 
-    ``digests`` are those of ``match_key``: of the leads of the person whose data must go. Refused
+    ``digests`` are those that ``journal.sent_keys`` gives: of the person who must go. Refused
     posts are deleted as well. A post that cannot be read is left, and named in the log.
     """
     erased = 0
@@ -218,16 +214,7 @@ def erase(system: System, digests: Collection[bytes]) -> int:
                 log.error("%s cannot be read: %s; it stays", path.name, error)
                 continue
             call = rebuild(header, body, system)
-            if not _keys(call, system).isdisjoint(digests):
+            if not journal.sent_keys(call, system).isdisjoint(digests):
                 system.spool.remove(path)
                 erased += 1
     return erased
-
-
-def _keys(call: Call, system: System) -> frozenset[bytes]:
-    if call.command != LEAD_SET.name:
-        return frozenset()
-    # By the schema alone: a refused post holds the person's data as well.
-    parsed = parse(call.form, system.schema, leading_plus=call.leading_plus)
-    post = Post(parsed, Caller(name=""), system, (), datetime.now(UTC))
-    return frozenset(keys_of(posted(post), system.match_rules.values()))

@@ -100,7 +100,11 @@ def show(request_id: str, with_body: bool, as_json: bool) -> None:
 @as_json
 def status(since: Any, as_json: bool) -> None:
     """Count posts by outcome, and say what waits for somebody and what strangers fill."""
-    found = journal_status(system(), since)
+    running = system()
+    waiting = running.spool.waiting()
+    found = journal_status(running, since) | {
+        "spool": {"posts": waiting.posts, "bytes": waiting.bytes}
+    }
     if as_json:
         show_json(found)
         return
@@ -108,6 +112,7 @@ def status(since: Any, as_json: bool) -> None:
     rows.append(("bytes of bodies", found["bytes"]))
     rows.append(("refused or failed, not settled", found["unhandled"]))
     rows.append(("the oldest of them", found["oldest_unhandled"]))
+    rows += [(f"spool of this node: {name}", value) for name, value in found["spool"].items()]
     rows += [(f"strangers: {name}", value) for name, value in found["strangers"].items()]
     show_table(("what", "value"), rows)
 

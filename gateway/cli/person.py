@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from gateway import draining
 from gateway.cli.common import show_json, system
 from gateway.cli.lead import LEAD_ID, leads
 from gateway.cli.progress import progress
-from gateway.store.erasing import CannotErase, erase, files_left, look
+from gateway.store.erasing import CannotErase, erase, files_left, look, telling_keys
 from gateway.store.exporting import export, files_of
 
 __all__ = ["leads"]
@@ -33,6 +34,8 @@ def erase_lead(lead_id: int, yes: bool, dry_run: bool) -> None:
             return
         if found is not None and not yes:
             click.confirm("Erase all of it? It cannot be brought back", abort=True)
+        # Before the lead by which they are found.
+        waiting = draining.erase(running, telling_keys(running, lead_id)) if found else 0
         done = 0
         with progress() as bar:
             task = bar.add_task("posts", total=found.posts if found else 0)
@@ -42,6 +45,8 @@ def erase_lead(lead_id: int, yes: bool, dry_run: bool) -> None:
     except CannotErase as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Erased lead {lead_id} and {done} posts.")
+    if waiting:
+        click.echo(f"Erased {waiting} posts that waited in the spool of this node.")
     if left := files_left(running, lead_id):
         click.echo(
             f"{left} files were put a moment ago and a post may be about to name them: run this "

@@ -78,16 +78,22 @@ def look(system: System, lead_id: int) -> Found | None:
         return Found(lead_ids=ids, posts=counted, rows=rows)
 
 
+def telling_keys(system: System, lead_id: int) -> frozenset[bytes]:
+    """Return the search keys by which posts are this person's, those in the spool too."""
+    with reading(system.engine) as connection:
+        return frozenset(telling_keys_of(connection, lead_id, system.settings))
+
+
 def erase(system: System, lead_id: int) -> Iterator[int]:
     """Erase the lead and its person; yield after each batch how many posts were emptied.
 
+    Posts that wait in the spool are not in the database yet: see ``draining.erase``.
     Raises CannotErase. ``files_left`` says what is left to go after it.
     """
     engine = system.engine
     if look(system, lead_id) is not None:
         in_transaction(engine, lambda on: _begin(on, lead_id))
         claims = _claims_of(system, lead_id)
-        # The spool's files of this person belong here, before the lead that they are found by.
         while done := in_transaction(engine, lambda on: _empty_some(on, system, lead_id)):
             yield done
         yield in_transaction(engine, lambda on: _delete(on, system, lead_id))

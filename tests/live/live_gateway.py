@@ -23,7 +23,7 @@ from config import ROOT
 
 LOGIN, SECRET = "LOGIN", "SECRET"
 FORM = "application/x-www-form-urlencoded"
-PATIENCE = 60
+PATIENCE = 240
 
 
 def clean_environment(**values: str) -> dict[str, str]:
