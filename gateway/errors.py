@@ -127,6 +127,8 @@ CODES = {
     "lead_not_found": "The lead to update does not exist.",
     "external_id_taken": "The external_id belongs to another lead.",
     "refused": "A plugin refused the post; the message is the plugin's.",
+    "lead_id_taken": "An import keeps the ids of its file, and this one belongs to another lead.",
+    "broken_line": "A line of an imported file cannot be read.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }
 """Every error code of ``X-Gateway-Error`` and what it means; the README shows the table."""

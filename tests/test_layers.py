@@ -39,6 +39,8 @@ RANKS = {
     "dispatch": 7,
     "transport": 8,
     "new_fields": 9,
+    "importing": 9,
+    "exporting": 9,
     "app": 9,
     "cli": 10,
     "testing": 10,

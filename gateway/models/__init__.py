@@ -2,6 +2,7 @@
 
 from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
 from gateway.models.callers import CustomStatus, Login, Pool, Status, User
+from gateway.models.importing import ImportRun
 from gateway.models.journal import Submission
 from gateway.models.leads import (
     Lead,
@@ -20,6 +21,7 @@ __all__ = [
     "LONG_TEXT",
     "Base",
     "CustomStatus",
+    "ImportRun",
     "Lead",
     "LeadChange",
     "LeadEvent",
