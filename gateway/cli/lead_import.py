@@ -208,7 +208,7 @@ def _say(counts: Counts, options: Options, seconds: float, *, done_before: bool)
     if not done_before:
         text += f" in {seconds:.1f} s ({counts.lines / seconds:,.0f} lines/s)"
     if counts.kept:
-        text += f"; {counts.kept} bad values are kept in notes"
+        text += f"; bad values kept in notes: {counts.kept}"
     if counts.refused:
-        text += f"; {counts.refused} lines refused, see {options.errors}"
+        text += f"; lines refused: {counts.refused}, see {options.errors}"
     click.echo(f"{text}.")

@@ -14,6 +14,7 @@ from gateway.errors import BadForm, problem
 from gateway.formats.dates import FIRST_YEAR
 from gateway.importing.columns import EXTERNAL_IDS, LEAD_ID, TIMES
 from gateway.importing.records import Record, texts
+from gateway.importing.remembering import remembering
 from gateway.normal import clean
 from gateway.schema import parse
 from gateway.store.bulk import NewLead
@@ -40,6 +41,7 @@ class Preparer:
         keep_ids: bool,
     ) -> None:
         self._system, self._caller, self._keep_ids = system, caller, keep_ids
+        self._schema = remembering(system.schema)
         self._on_invalid = on_invalid or caller.on_invalid or system.settings.GATEWAY_ON_INVALID
         self._values, self._flags = values, flags
         self.forget()
@@ -63,7 +65,7 @@ class Preparer:
             own["note_times"] = _note_times(form)
         if EXTERNAL_IDS in form:
             own["external_ids"] = self._external_ids(form.pop(EXTERNAL_IDS))
-        schema = self._system.schema
+        schema = self._schema
         parsed = parse(form, schema, ignore_empty=self._caller.ignore_empty)
         parsed = self._resolved(parsed)
         if self._flags:

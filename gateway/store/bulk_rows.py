@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Table
+from sqlalchemy import JSON, Connection, LargeBinary, Table
 from sqlalchemy.exc import DBAPIError
 
 ROWS_AT_ONCE = 200
@@ -33,7 +33,7 @@ def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str,
         _insert_chunks(connection, table, names, tuples)
 
 
-def _copy(connection: Connection, statement: str, tuples: Sequence[tuple[Any, ...]]) -> None:
+def _copy(connection: Connection, statement: str, tuples: Sequence[Sequence[Any]]) -> None:
     driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi.Error
     try:
@@ -68,7 +68,7 @@ def write_numbered(
 
 
 def _insert_chunks(
-    connection: Connection, table: Table, names: Sequence[str], tuples: Sequence[tuple[Any, ...]]
+    connection: Connection, table: Table, names: Sequence[str], tuples: Sequence[Sequence[Any]]
 ) -> list[tuple[int, int]]:
     """Insert on MariaDB; return for each statement its first id and its number of rows."""
     columns = ", ".join(map(_quoting(connection), names))
@@ -95,18 +95,24 @@ def _tuples(
     table: Table,
     names: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
-) -> list[tuple[Any, ...]]:
-    converts = [_convert(connection, table, name) for name in names]
-    if not any(converts) and len(names) > 1 and all(len(row) == len(names) for row in rows):
-        return list(map(itemgetter(*names), rows))
-    pairs = list(zip(names, converts, strict=True))
-    return [
-        tuple(
-            value if convert is None or value is None else convert(value)
-            for value, convert in [(row.get(name), convert) for name, convert in pairs]
-        )
-        for row in rows
+) -> list[Sequence[Any]]:
+    """Return the values of ``rows`` in the order of ``names``, as the driver takes them."""
+    # Of one name it would give the value itself; every table of ours has more columns.
+    nothing, in_order = dict.fromkeys(names), itemgetter(*names)
+    tuples = [in_order({**nothing, **row}) for row in rows]
+    converts = [
+        (at, convert)
+        for at, name in enumerate(names)
+        if (convert := _convert(connection, table, name)) is not None
     ]
+    if not converts:
+        return tuples
+    lists = list(map(list, tuples))
+    for at, convert in converts:
+        for values in lists:
+            if values[at] is not None:
+                values[at] = convert(values[at])
+    return list(map(tuple, lists))
 
 
 def _convert(connection: Connection, table: Table, name: str) -> Convert:
@@ -115,6 +121,8 @@ def _convert(connection: Connection, table: Table, name: str) -> Convert:
     if isinstance(kind, JSON):
         # A text is one that was made already: most leads of a batch have the same trace.
         return lambda value: value if isinstance(value, str) else json.dumps(value)
+    if isinstance(kind, LargeBinary):
+        return None  # each of our drivers takes bytes as they are
     found: Convert = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
     return found
 
