@@ -159,7 +159,7 @@ def _note(row: Any) -> dict[str, str]:
 def _labels(connection: Connection) -> dict[str, dict[int, str]]:
     """Return for each field that names a row the text by which a post names it."""
     return {
-        name: dict(connection.execute(select(table.c[key], table.c[label])).tuples().all())
+        name: {row[0]: row[1] for row in connection.execute(select(table.c[key], table.c[label]))}
         for name, (table, key, label) in LABELS.items()
     }
 

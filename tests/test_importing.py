@@ -222,7 +222,7 @@ def test_jsonl_is_read_as_json_posts_are(gateway: Gateway, tmp_path: Path) -> No
         '{"phone": "2"\n'
         "[1]\n"
         '{"notes": "no array"}\n'
-        '{"phone": "3", "vin": "AAA"}\n',
+        '{"phone": "3", "vin": "AAA1"}\n',
         "leads.jsonl",
     )
     done = imported(gateway, path, exit_code=1)
@@ -235,7 +235,7 @@ def test_jsonl_is_read_as_json_posts_are(gateway: Gateway, tmp_path: Path) -> No
     one = lead(gateway, 1001)
     assert (one["phone"], one["ok_to_text"], one["tags"]) == ("1321231234", "Yes", ["a", "b"])
     assert one["notes"][0]["text"] == "x"
-    assert lead(gateway, 1002)["custom"] == {"vin": "AAA"}
+    assert lead(gateway, 1002)["custom"] == {"vin": "AAA1"}
 
 
 def test_standard_input_is_imported(gateway: Gateway, tmp_path: Path) -> None:
@@ -302,8 +302,8 @@ def test_match_updates_what_is_there(gateway: Gateway, tmp_path: Path) -> None:
     add(gateway, full_name="John Doe", phone="132-123-1234")
     path = written(
         tmp_path,
-        "full_name,phone,company\nJOHN DOE,(132) 123 1234,New\nJane Roe,5551234567,x\n"
-        "Jane Roe,555-123-4567,y\n",
+        "full_name,phone,company\nJOHN DOE,(132) 123 1234,New\nJane Roe,5032223344,x\n"
+        "Jane Roe,503-222-3344,y\n",
     )
     tried = imported(gateway, path, "--match", "--dry-run")
     assert (tried["created"], tried["updated"], gateway.count()) == (2, 1, 1)

@@ -33,17 +33,15 @@ def _pairs(context: click.Context, parameter: click.Parameter, given: Any) -> di
     return pairs
 
 
-def _rules(context: click.Context, parameter: click.Parameter, given: Any) -> Any:
+def _rules(given: str | None, running: System) -> tuple[str, ...] | None:
     if given is None:
         return None
     rules = tuple(each.strip() for each in given.split(",") if each.strip())
-    unknown = [each for each in rules if each not in system().match_rules]
+    unknown = [each for each in rules if each not in running.match_rules]
     if unknown:
-        raise click.BadParameter(
-            f"{unknown[0]!r} is no rule of this system ({', '.join(system().match_rules)}); "
-            "write --match after FILE, or --match=RULE,RULE",
-            context,
-            parameter,
+        raise click.UsageError(
+            f"--match: {unknown[0]!r} is no rule of this system "
+            f"({', '.join(running.match_rules)}); write --match after FILE, or --match=RULE,RULE"
         )
     return rules
 
@@ -68,7 +66,7 @@ def _encoding(context: click.Context, parameter: click.Parameter, given: Any) ->
 @click.option("--set", "values", metavar="FIELD=VALUE", multiple=True, callback=_pairs,
               help="Give every lead this value.")  # fmt: skip
 @click.option("--keep-ids", is_flag=True, help="Keep lead_id, created_at and updated_at.")
-@click.option("--match", metavar="[RULE,…]", is_flag=False, flag_value="", callback=_rules,
+@click.option("--match", metavar="[RULE,…]", is_flag=False, flag_value="",
               help="Update the leads that are there, as match_update does.")  # fmt: skip
 @click.option("--on-invalid", type=click.Choice(["keep", "refuse"]),
               help="What becomes of bad values; else as login or setting say.")  # fmt: skip
@@ -89,6 +87,7 @@ def import_file(
     login: str | None,
     kind: str | None,
     errors: str | None,
+    match: str | None,
     on_invalid: str | None,
     as_json: bool,
     **given: Any,
@@ -104,6 +103,7 @@ def import_file(
         file=path,
         errors=Path(errors or ("import.errors.csv" if path is None else f"{file}.errors.csv")),
         caller=_caller(login, running),
+        match=_rules(match, running),
         on_invalid=on_invalid or "",
         format=kind or "",
         **given,
