@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.contract import FormValue
-from gateway.errors import Refused, problem
+from gateway.errors import BrokenBody, Refused, problem
 from gateway.importing.columns import Columns
 from gateway.importing.lines import Line
 from gateway.importing.records import Record
@@ -34,6 +34,9 @@ class JsonRecords:
             elif line.raw.strip():
                 try:
                     yield Record(*place, self._form(line.raw.strip()))
+                except BrokenBody:
+                    why = problem("", "broken_line", "not one JSON object that can be read")
+                    yield Record(*place, problem=why)
                 except Refused as refusal:
                     why = problem("", "broken_line", refusal.problems[0].message)
                     yield Record(*place, problem=why)

@@ -62,8 +62,8 @@ class Source:
                 yield Line(number, raw[:1000], is_cut=True)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise CannotImport(
-                f"After line {number} the gzip data is broken ({error}); get the file anew and "
-                "go on with --resume --again, or import the lines that follow"
+                f"After line {number} the gzip data is broken ({error}); the leads up to there "
+                "are stored. Get the file anew and import the lines that follow"
             ) from None
 
 

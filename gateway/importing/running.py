@@ -85,15 +85,21 @@ class Import:
     def _batches(self, records: Iterable[Record]) -> Iterator[list[Entry]]:
         batch: list[Entry] = []
         size = 0
-        for record in records:
-            if record.last <= self.run.through_line:
-                continue
-            batch.append(self._entry(record))
-            size += len(record.raw)
-            if len(batch) >= self.options.batch or size >= MOST_BYTES:
+        try:
+            for record in records:
+                if record.last <= self.run.through_line:
+                    continue
+                batch.append(self._entry(record))
+                size += len(record.raw)
+                if len(batch) >= self.options.batch or size >= MOST_BYTES:
+                    yield batch
+                    self.preparer.forget()
+                    batch, size = [], 0
+        except CannotImport:
+            # What was read before is stored, also of a file that cannot be read to its end.
+            if batch:
                 yield batch
-                self.preparer.forget()
-                batch, size = [], 0
+            raise
         if batch:
             yield batch
 
