@@ -35,8 +35,8 @@ class Source:
         self._is_packed = self._packed.peek(2)[:2] == GZIP
         self._file: io.BufferedIOBase = self._packed
         if self._is_packed:
-            unpacked = gzip.GzipFile(fileobj=self._packed)
-            self._file = io.BufferedReader(cast(io.RawIOBase, unpacked), _BUFFER)
+            # Not buffered once more: of a file that breaks off a whole buffer would be lost.
+            self._file = gzip.GzipFile(fileobj=self._packed)
 
     def position(self) -> int:
         """Return how many bytes of the file itself have been read."""
