@@ -151,6 +151,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection.execution_options(**{_ONLY_READS: True})
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Give a connection whose every read sees the database as it was at the first one."""
+    with engine.connect() as connection:
+        if has_one_writer(engine):
+            yield connection.execution_options(**{_ONLY_READS: True})
+        else:
+            yield connection.execution_options(isolation_level="REPEATABLE READ")
+
+
 def look_up(engine: Engine, work: Callable[[Connection], Result]) -> Result:
     """Return what ``work(connection)`` reads; read again where the connection was a broken one."""
     try:

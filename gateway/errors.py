@@ -156,6 +156,8 @@ CODES = {
     "idempotency_key_reused": "The idempotency key was used for a post with other fields.",
     "repeat_in_progress": "The first post of this repeat has no answer yet; send it again later.",
     "refused": "A plugin refused the post; the message is the plugin's.",
+    "lead_id_taken": "An import keeps the ids of its file, and this one belongs to another lead.",
+    "broken_line": "A line of an imported file cannot be read.",
     "internal": "A fault of ours; the reference finds the post in the journal.",
 }
 """Every error code of ``X-Gateway-Error`` and what it means; the README shows the table."""

@@ -47,6 +47,8 @@ RANKS = {
     "new_fields": 9,
     "draining": 9,
     "replaying": 9,
+    "importing": 9,
+    "exporting": 9,
     "app": 9,
     "background": 10,
     "cli": 10,

@@ -6,6 +6,8 @@ from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
 from gateway.cli.field import fields
 from gateway.cli.files import files
+from gateway.cli.lead_export import export_file
+from gateway.cli.lead_import import import_file
 from gateway.cli.login import logins
 from gateway.cli.match import matching
 from gateway.cli.person import leads
@@ -31,6 +33,9 @@ NOUNS = (
     plugins,
     config,
 )
+
+leads.add_command(import_file)
+leads.add_command(export_file)
 
 
 def install(app: Flask) -> None:

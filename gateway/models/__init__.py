@@ -2,6 +2,7 @@
 
 from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
 from gateway.models.callers import CustomStatus, Login, Pool, Status, User
+from gateway.models.importing import ImportRun
 from gateway.models.journal import Erasure, StrangerHour, Submission, SubmissionKey
 from gateway.models.leads import (
     Lead,
@@ -22,6 +23,7 @@ __all__ = [
     "Base",
     "CustomStatus",
     "Erasure",
+    "ImportRun",
     "Lead",
     "LeadChange",
     "LeadEvent",

@@ -111,11 +111,31 @@ def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decisio
 
     Raises LeadNotFound and ExternalIdTaken, and what plugins refuse.
     """
-    parsed, system = post.parsed, post.system
-    rules = chosen_rules(parsed, system)
+    rules = chosen_rules(post.parsed, post.system)
     found, stored = _found(post, connection, rules, lock=lock)
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
+    return _decision(post, found, stored, rules, connection)
+
+
+def decide_new(post: Post, found: Found, connection: Connection) -> Decision:
+    """Return what the plain insert ``post`` does whose external id was looked up already.
+
+    Raises ExternalIdTaken, and what plugins refuse.
+    """
+    if found.taken_by is not None:
+        raise ExternalIdTaken(found.taken_by)
+    return _decision(post, found, None, (), connection)
+
+
+def _decision(
+    post: Post,
+    found: Found,
+    stored: Stored | None,
+    rules: Sequence[MatchRule],
+    connection: Connection,
+) -> Decision:
+    parsed, system = post.parsed, post.system
     changes = _settled(post, found, stored, connection)
 
     def planned_for(parsed: Parsed) -> Plan:

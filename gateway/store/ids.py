@@ -48,3 +48,32 @@ def _next_lead_id(connection: Connection) -> int:
             "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'lead'"
         )
     return max(int(highest) + 1, int(connection.execute(counter).scalar_one()))
+
+
+def reserve(connection: Connection, count: int) -> list[int] | None:
+    """Return ``count`` ids, ascending, that nobody else gets; ``None`` where inserting gives them.
+
+    MariaDB has no counter that can be asked beforehand; it numbers the rows of one statement.
+    """
+    name = connection.dialect.name
+    if name == "sqlite":
+        # The only writer is this transaction.
+        first = _next_lead_id(connection)
+        return list(range(first, first + count))
+    if name == "postgresql":
+        taken = text(
+            "SELECT nextval(pg_get_serial_sequence('lead', 'lead_id')) "
+            "FROM generate_series(1, :count)"
+        )
+        return sorted(connection.execute(taken, {"count": count}).scalars())
+    return None
+
+
+def go_past(connection: Connection, highest: int) -> None:
+    """Make ids that the counter gives greater than ``highest``, of leads that bring their own ids.
+
+    The other engines do so by themselves when such a lead is inserted. The sequence of PostgreSQL
+    moves at once and not with the commit, so that no post takes an id that is about to be stored.
+    """
+    if connection.dialect.name == "postgresql":
+        raise_first_lead_id(connection, highest + 1)

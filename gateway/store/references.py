@@ -139,6 +139,9 @@ _RESOLVERS: Mapping[str, Callable[[Connection, Any], int | None]] = {
     "pool": _pool,
 }
 
+NAMES = tuple(_RESOLVERS)
+"""The fields whose value names a row."""
+
 LABELS: Mapping[str, tuple[FromClause, str, str]] = {
     "custom_status": (CustomStatus.__table__, "custom_status_id", "label"),
     "ownerID": (User.__table__, "user_id", "username"),

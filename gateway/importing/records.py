@@ -1,0 +1,31 @@
+"""What a file says, one lead at a time."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.contract import FormValue
+from gateway.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one row, or one line of JSON, says: ``form`` as a post would have it, or why not.
+
+    ``line`` is where it begins and ``last`` where it ends; ``raw`` are its bytes.
+    """
+
+    line: int
+    last: int
+    raw: bytes = field(repr=False)
+    form: Mapping[str, FormValue] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+def texts(cell: str) -> tuple[str, ...]:
+    """Return the texts of a JSON list in a cell, nothing where it is none."""
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(found) if found and all(isinstance(each, str) for each in found) else ()

@@ -1,0 +1,244 @@
+"""Many new leads in one transaction, as imports store them: what plain inserts would, in fewer
+statements.
+
+Each lead is decided as a post is (``deciding``), and what is refused is one lead's own trouble.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from gateway.contract import LeadEvent as Told
+from gateway.errors import ExternalIdTaken, PluginFault, Problem, Refused
+from gateway.models import (
+    Lead,
+    LeadEvent,
+    LeadExternalId,
+    LeadMerge,
+    LeadNote,
+    LeadTag,
+    MatchKey,
+)
+from gateway.normal import fold_label
+from gateway.store import claims, ids
+from gateway.store.bulk_rows import write_numbered, write_rows
+from gateway.store.deciding import Decision, Post, decide_new
+from gateway.store.locating import Found, external_id_digest
+from gateway.store.references import NewPool, make_pool
+from gateway.store.telling import event_of
+
+log = logging.getLogger("gateway.store")
+
+_TABLES: dict[str, Table] = {
+    model.__tablename__: model.__table__
+    for model in (Lead, LeadExternalId, LeadTag, LeadNote, LeadEvent, MatchKey, LeadMerge)
+}
+_lead, _external, _merge = (_TABLES[name] for name in ("lead", "lead_external_id", "lead_merge"))
+
+FAULT = Problem("", "internal", "A plugin or the database failed on this line; the log says how")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLead:
+    """A lead to insert, and what it brings that no post can say.
+
+    ``lead_id`` is ``None`` for a new id. ``times`` are its own ``created_at`` and ``updated_at``;
+    ``note_times`` are those of its notes, in order, as far as they have any.
+    """
+
+    post: Post
+    lead_id: int | None = None
+    external_ids: tuple[str, ...] = ()
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    note_times: tuple[datetime | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Of each lead of a batch, by its place: what becomes of it, or why it is refused."""
+
+    decisions: Mapping[int, Decision]
+    refused: Mapping[int, tuple[Problem, ...]]
+
+
+def insert_leads(
+    connection: Connection, leads: Sequence[NewLead], *, request_id: str
+) -> tuple[Settled, list[Told]]:
+    """Insert ``leads`` but for those that are refused; return those, and what to tell listeners.
+
+    Claims first, so it must be the first act of its transaction. All leads are new ones, or all
+    bring their ids.
+    """
+    external = [each for lead in leads for each in external_ids(lead)]
+    claims.take(connection, map(external_id_digest, set(external)))
+    leads = _with_pools(connection, leads)
+    settled = settle(connection, leads)
+    made = [(leads[at], decision) for at, decision in settled.decisions.items()]
+    rows = [_lead_row(lead, decision, request_id) for lead, decision in made]
+    if not rows:
+        return settled, []
+    lead_ids = _write_leads(connection, rows)
+    children = _children(made, lead_ids, request_id)
+    for name, each in children.items():
+        write_rows(connection, _TABLES[name], each)
+    if not leads[0].post.system.hooks.after_commit:
+        return settled, []
+    told = [
+        event_of(decision, lead.post, lead_id, uploads=(), request_id=request_id)
+        for (lead, decision), lead_id in zip(made, lead_ids, strict=True)
+    ]
+    return settled, [each for each in told if each is not None]
+
+
+def settle(connection: Connection, leads: Sequence[NewLead]) -> Settled:
+    """Return what becomes of each of ``leads``; writes nothing."""
+    holders = _holders(connection, [each for lead in leads for each in external_ids(lead)])
+    kept = _taken_ids(connection, [lead.lead_id for lead in leads if lead.lead_id is not None])
+    decisions: dict[int, Decision] = {}
+    refused: dict[int, tuple[Problem, ...]] = {}
+    for at, lead in enumerate(leads):
+        try:
+            decisions[at] = _decide(connection, lead, holders, kept)
+        except Refused as refusal:
+            refused[at] = refusal.problems
+        except PluginFault:
+            log.exception("a lead of an import could not be decided")
+            refused[at] = (FAULT,)
+        else:
+            holders.update(dict.fromkeys(external_ids(lead)))
+            if lead.lead_id is not None:
+                kept.add(lead.lead_id)
+    return Settled(decisions, refused)
+
+
+def external_ids(lead: NewLead) -> tuple[str, ...]:
+    """Return every external id that the lead brings, each once."""
+    own = lead.post.parsed.changes.get("external_id")
+    return tuple(dict.fromkeys((*((own,) if own else ()), *lead.external_ids)))
+
+
+def _decide(
+    connection: Connection, lead: NewLead, holders: Mapping[str, int | None], kept: set[int]
+) -> Decision:
+    if lead.lead_id is not None and lead.lead_id in kept:
+        raise Refused(
+            f"lead_id: there is or was a lead {lead.lead_id} (import without --keep-ids)",
+            field="lead_id",
+            code="lead_id_taken",
+        )
+    for external_id in external_ids(lead):
+        if external_id in holders:
+            holder = holders[external_id]
+            if holder is not None:
+                raise ExternalIdTaken(holder)
+            raise Refused(
+                "external_id: another line of the file has it",
+                field="external_id",
+                code="external_id_taken",
+            )
+    own = lead.post.parsed.changes.get("external_id")
+    return decide_new(lead.post, Found(new_external_id=own is not None), connection)
+
+
+def _holders(connection: Connection, sent: Sequence[str]) -> dict[str, int | None]:
+    """Return which leads the external ids in ``sent`` find."""
+    if not sent:
+        return {}
+    found = select(_external.c.external_id, _external.c.lead_id).where(
+        _external.c.external_id.in_(set(sent))
+    )
+    return {row.external_id: row.lead_id for row in connection.execute(found)}
+
+
+def _taken_ids(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
+    """Return which of ``lead_ids`` are those of a lead, or of one that was merged into another."""
+    taken: set[int] = set()
+    for table in (_lead, _merge) if lead_ids else ():
+        found = select(table.c.lead_id).where(table.c.lead_id.in_(lead_ids))
+        taken.update(connection.execute(found).scalars())
+    return taken
+
+
+def _with_pools(connection: Connection, leads: Sequence[NewLead]) -> Sequence[NewLead]:
+    """Return ``leads`` with the ids of pools that are made with them."""
+    made: dict[str, int] = {}
+    whole = []
+    for lead in leads:
+        pool = lead.post.parsed.changes.get("pool")
+        if isinstance(pool, NewPool):
+            if pool.folded not in made:
+                made[pool.folded] = make_pool(connection, pool, lead.post.now)
+            changes = {**lead.post.parsed.changes, "pool": made[pool.folded]}
+            parsed = replace(lead.post.parsed, changes=changes)
+            lead = replace(lead, post=replace(lead.post, parsed=parsed))
+        whole.append(lead)
+    return whole
+
+
+def _lead_row(lead: NewLead, decision: Decision, request_id: str) -> dict[str, Any]:
+    now = lead.post.now
+    row = {**lead.post.defaults, **decision.plan.values, "created_at": now, "updated_at": now}
+    if lead.times:
+        row.update(lead.times)
+    if lead.lead_id is not None:
+        row["lead_id"] = lead.lead_id
+    row["match"] = decision.trace() | {"request_id": request_id}
+    return row
+
+
+def _write_leads(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert the leads and return their ids, in order."""
+    dumped: dict[tuple[str, ...], str] = {}
+    for row in rows:
+        changed = tuple(row["match"]["changes"])
+        if changed not in dumped:
+            dumped[changed] = json.dumps(row["match"])
+        row["match"] = dumped[changed]
+    if "lead_id" in rows[0]:
+        ids.go_past(connection, max(row["lead_id"] for row in rows))
+    else:
+        reserved = ids.reserve(connection, len(rows))
+        if reserved is None:
+            return write_numbered(connection, _lead, rows)
+        for row, lead_id in zip(rows, reserved, strict=True):
+            row["lead_id"] = lead_id
+    write_rows(connection, _lead, rows)
+    return [row["lead_id"] for row in rows]
+
+
+def _children(
+    made: Sequence[tuple[NewLead, Decision]], lead_ids: Sequence[int], request_id: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows that hang on the leads, by table, in an order that is good to write."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        name: []
+        for name in ("match_key", "lead_external_id", "lead_tag", "lead_note", "lead_event")
+    }
+    keys, external, tags, notes, events = rows.values()
+    for (lead, decision), lead_id in zip(made, lead_ids, strict=True):
+        planned, rules = decision.plan, lead.post.system.match_rules
+        keys += [
+            {"digest": digest, "lead_id": lead_id, "rule": rule, "version": rules[rule].version}
+            for digest, rule in decision.new_keys.items()
+        ]
+        external += [{"external_id": each, "lead_id": lead_id} for each in external_ids(lead)]
+        tags += [
+            {"lead_id": lead_id, "folded": fold_label(tag), "position": at, "label": tag}
+            for at, tag in enumerate(planned.tags or ())
+        ]
+        stamp = {"lead_id": lead_id, "created_at": lead.post.now, "request_id": request_id}
+        times = (*lead.note_times, *([None] * len(planned.notes)))
+        notes += [
+            {**stamp, "status": note.status, "text": note.text, "created_at": at or lead.post.now}
+            for note, at in zip(planned.notes, times, strict=False)
+        ]
+        if planned.followup_at is not None:
+            events.append({**stamp, "kind": "followup", "due_at": planned.followup_at})
+    keys.sort(key=itemgetter("digest"))
+    return rows
