@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,7 @@ from gateway.models import Lead, LeadExternalId, LeadNote, LeadTag
 from gateway.normal import mask
 from gateway.store.planning import COLUMNS, NOT_COLUMNS
 from gateway.store.references import LABELS
+from gateway.store.vault import Locked, vault_of
 
 PAGE = 1000
 """Leads in memory at a time."""
@@ -42,11 +43,16 @@ class Choice:
 
 @dataclass(slots=True)
 class Exporter:
-    """Gives the leads of one system as rows."""
+    """Gives the leads of one system as rows.
+
+    ``locked`` counts the values that are left out because no key opens them, by field and cause: a
+    text in their place would be imported as the value.
+    """
 
     system: System
     choice: Choice
     names: list[str] = field(init=False)
+    locked: Counter[tuple[str, str]] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         schema = self.system.schema
@@ -112,9 +118,10 @@ class Exporter:
         tags = _by_lead(connection, LeadTag, page, "position")
         notes = _by_lead(connection, LeadNote, page, "note_id")
         external = _by_lead(connection, LeadExternalId, page, "external_id")
+        open_row = vault_of(connection).open_row
         return [
             self._row(
-                row,
+                open_row(row),
                 labels,
                 tags=[each["label"] for each in tags[row["lead_id"]]],
                 notes=[_note(each) for each in notes[row["lead_id"]]],
@@ -133,6 +140,9 @@ class Exporter:
                 made[name] = lists[name]
                 continue
             value = custom.get(name) if name in schema.custom else row[COLUMNS.get(name, name)]
+            if isinstance(value, Locked):
+                self.locked[name, value.why] += 1
+                value = None
             if name in LABELS and value is not None:
                 value = labels[name].get(value, str(value))
             known = schema.fields.get(name)

@@ -1,5 +1,6 @@
 """Bodies and sensitive values are sealed at rest, and all that reads them still works."""
 
+import csv
 import json
 import sys
 import types
@@ -192,6 +193,65 @@ def test_all_is_read_as_it_is_without_keys(make: Callable[..., Gateway]) -> None
             ("govt_id", f"{PLAIN}-6", f"{PLAIN}-3"),
             ("passport", f"{PLAIN}-7", f"{PLAIN}-5"),
         ]
+
+
+def test_imported_values_are_sealed_and_exported_again(
+    make: Callable[..., Gateway], again: Callable[..., Gateway], tmp_path: Path
+) -> None:
+    first = make(KEYS[0])
+    path, out = tmp_path / "leads.csv", tmp_path / "out.csv"
+    escaped = f"{TEXT_MARK}1.red"
+    path.write_text(
+        "last_name,phone,govt_id,passport,numbers,color\n"
+        f"Lee,1,{PLAIN}-1,{PLAIN}-2,77001177,{escaped}\n"
+        "Roe,503-222-3344,,,,\n"
+        f"Doe,3,{PLAIN}-3,{escaped},,\n"
+    )
+    done(first, "lead", "import", str(path))
+    path.write_text(f"last_name,phone,govt_id,passport\nRoe,503-222-3344,{PLAIN}-4,{PLAIN}-5\n")
+    done(first, "lead", "import", str(path), "--match=match_phone")
+    assert remains(first) == []
+    assert remains(first, "77001177") == []
+    assert ids_of(first)["leads"] == {ONE}
+    masked = done(first, "lead", "export")
+    assert PLAIN not in masked
+    assert "77001177" not in masked
+    done(first, "lead", "export", str(out), "--with-sensitive")
+    with out.open(newline="") as file:
+        told = [
+            tuple(row[name] for name in ("govt_id", "passport", "numbers", "color"))
+            for row in csv.DictReader(file)
+        ]
+    assert told == [
+        (f"{PLAIN}-1", f"{PLAIN}-2", "77001177", escaped),
+        (f"{PLAIN}-4", f"{PLAIN}-5", "", ""),
+        (f"{PLAIN}-3", escaped, "", ""),
+    ]
+    # Into a system with another key, and without any.
+    for other in (make(KEYS[1]), make()):
+        done(other, "lead", "import", str(out), "--keep-ids")
+        assert done(other, "lead", "export", "--with-sensitive") == out.read_text()
+
+
+def test_export_leaves_out_what_no_key_opens_and_says_so(
+    make: Callable[..., Gateway], again: Callable[..., Gateway]
+) -> None:
+    first = make(KEYS[0])
+    for number in range(2):
+        first.send(last_name="Lee", govt_id=f"{PLAIN}-{number}", color="red")
+    first.send(last_name="Roe", passport=f"{PLAIN}-3")
+    why = f"sealed with key {ONE}, which is none of GATEWAY_SECRET_KEYS"
+    for words in ((), ("--with-sensitive",)):
+        result = run(again(first, KEYS[1]), "lead", "export", "--format", "jsonl", *words)
+        assert result.exit_code == 1
+        assert result.stderr.splitlines() == [
+            f"Left out: govt_id of 2 leads cannot be read: {why}.",
+            f"Left out: passport of 1 leads cannot be read: {why}.",
+        ]
+        told = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [each["last_name"] for each in told] == ["Lee", "Lee", "Roe"]
+        assert told[0]["color"] == "red"
+        assert not any({"govt_id", "passport"} & each.keys() for each in told)
 
 
 @pytest.mark.parametrize("keys", [(), KEYS[:1]], ids=["without keys", "with a key"])

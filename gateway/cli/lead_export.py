@@ -70,6 +70,7 @@ def export_file(
     """Write leads into FILE (default: standard output), as flask lead import reads them.
 
     What a spreadsheet would run as a formula gets an apostrophe, which an import takes away.
+    Encrypted values whose key was lost are left out; the command then ends with 1.
     """
     bare = file.removesuffix(".gz")
     kind = kind or ("jsonl" if bare.endswith((".jsonl", ".ndjson")) else "csv")
@@ -92,6 +93,10 @@ def export_file(
         raise click.Abort from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or file}: {error.strerror}.") from None
+    for (name, why), leads in sorted(exporter.locked.items()):
+        click.echo(f"Left out: {name} of {leads} leads cannot be read: {why}.", err=True)
+    if exporter.locked:
+        raise click.exceptions.Exit(1)
 
 
 @contextmanager

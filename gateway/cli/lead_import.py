@@ -154,6 +154,8 @@ def _caller(login: str | None, running: System) -> Caller:
     caller = auth.known(login, running)
     if caller is None:
         raise click.ClickException(f"There is no login {login}.")
+    if how := auth.ended(login, running):
+        raise click.ClickException(f"Login {login} is {how}.")
     return caller
 
 

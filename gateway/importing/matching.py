@@ -49,6 +49,7 @@ def _call(lead: NewLead, record: Record, request_id: str) -> Call:
         method="IMPORT",
         path=f"line {record.line}",
         command="lead_set",
+        form=record.form,
         body=None,
         body_size=len(record.raw),
     )

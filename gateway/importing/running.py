@@ -165,7 +165,12 @@ class Import:
             raise error
         if len(placed) == 1:
             entry = placed[0]
-            log.error("line %d is refused by the database: %s", entry.record.line, error.orig)
+            # Not the message itself: some engines put the values of the row into it.
+            cause = (
+                getattr(error.orig, "sqlstate", None) or (*getattr(error.orig, "args", ()), "")[0]
+            )
+            name = type(error.orig).__name__
+            log.error("line %d: the database refuses it (%s %s)", entry.record.line, name, cause)
             entry.lead, entry.problems = None, (FAULT,)
             self._store(batch)
             return

@@ -20,7 +20,7 @@ from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first
 from gateway.store.group import CLEAN, Job, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
-from gateway.store.references import NewPool, make_pool
+from gateway.store.pools import with_pool
 from gateway.store.telling import event_of
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
@@ -145,7 +145,7 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
         claims.take(connection, held)
         decision = decide(post, connection, lock=True)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
-        whole = _with_pool(post, decision, connection)
+        whole = with_pool(post, decision, connection)
         if whole is not post:
             decision = decide(whole, connection, lock=True)
         missing = decision.claims - held
@@ -209,15 +209,3 @@ def _outcome(decision: Decision) -> Outcome:
     return Outcome(
         action=decision.action, lead_id=decision.found.lead_id, decision=decision.trace()
     )
-
-
-def _with_pool(post: Post, decision: Decision, connection: Connection) -> Post:
-    """Return ``post`` with the id of the pool that it names and that is made with it."""
-    pool = decision.changes.get("pool")
-    if not isinstance(pool, NewPool):
-        return post
-    made = {"pool": make_pool(connection, pool, post.now)}
-    # The plugins are not asked again: what they refuse must be refused before anything is written.
-    settled = {**decision.changes, **made} if post.system.hooks.before_store else None
-    parsed = replace(post.parsed, changes={**post.parsed.changes, **made})
-    return replace(post, parsed=parsed, settled=settled)

@@ -7,7 +7,7 @@ Each lead is decided as a post is (``deciding``), and what is refused is one lea
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -30,8 +30,9 @@ from gateway.store import claims, ids
 from gateway.store.bulk_rows import write_numbered, write_rows
 from gateway.store.deciding import Decision, Post, decide_new
 from gateway.store.locating import Found, external_id_digest
-from gateway.store.references import NewPool, make_pool
+from gateway.store.pools import with_pool
 from gateway.store.telling import event_of
+from gateway.store.vault import Vault, vault_of
 
 log = logging.getLogger("gateway.store")
 
@@ -77,10 +78,10 @@ def insert_leads(
     """
     external = [each for lead in leads for each in external_ids(lead)]
     claims.take(connection, map(external_id_digest, set(external)))
-    leads = _with_pools(connection, leads)
-    settled = settle(connection, leads)
+    settled = settle(connection, leads, makes_pools=True)
     made = [(leads[at], decision) for at, decision in settled.decisions.items()]
-    rows = [_lead_row(lead, decision, request_id) for lead, decision in made]
+    vault = vault_of(connection)
+    rows = [_lead_row(lead, decision, request_id, vault) for lead, decision in made]
     if not rows:
         return settled, []
     lead_ids = _write_leads(connection, rows)
@@ -96,21 +97,26 @@ def insert_leads(
     return settled, [each for each in told if each is not None]
 
 
-def settle(connection: Connection, leads: Sequence[NewLead]) -> Settled:
-    """Return what becomes of each of ``leads``; writes nothing."""
+def settle(
+    connection: Connection, leads: Sequence[NewLead], *, makes_pools: bool = False
+) -> Settled:
+    """Return what becomes of each of ``leads``; writes nothing but, if told to, their new pools."""
     holders = _holders(connection, [each for lead in leads for each in external_ids(lead)])
     kept = _taken_ids(connection, [lead.lead_id for lead in leads if lead.lead_id is not None])
     decisions: dict[int, Decision] = {}
     refused: dict[int, tuple[Problem, ...]] = {}
     for at, lead in enumerate(leads):
         try:
-            decisions[at] = _decide(connection, lead, holders, kept)
+            decision = _decide(connection, lead, holders, kept)
+            if makes_pools:
+                decision = _with_pool(connection, lead, decision)
         except Refused as refusal:
             refused[at] = refusal.problems
         except PluginFault:
             log.exception("a lead of an import could not be decided")
             refused[at] = (FAULT,)
         else:
+            decisions[at] = decision
             holders.update(dict.fromkeys(external_ids(lead)))
             if lead.lead_id is not None:
                 kept.add(lead.lead_id)
@@ -142,8 +148,17 @@ def _decide(
                 field="external_id",
                 code="external_id_taken",
             )
-    own = lead.post.parsed.changes.get("external_id")
-    return decide_new(lead.post, Found(new_external_id=own is not None), connection)
+    return decide_new(lead.post, _found(lead), connection)
+
+
+def _with_pool(connection: Connection, lead: NewLead, decision: Decision) -> Decision:
+    """Return ``decision`` with the id of the lead's new pool: only who is not refused makes one."""
+    whole = with_pool(lead.post, decision, connection)
+    return decision if whole is lead.post else decide_new(whole, _found(lead), connection)
+
+
+def _found(lead: NewLead) -> Found:
+    return Found(new_external_id=lead.post.parsed.changes.get("external_id") is not None)
 
 
 def _holders(connection: Connection, sent: Sequence[str]) -> dict[str, int | None]:
@@ -165,25 +180,10 @@ def _taken_ids(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
     return taken
 
 
-def _with_pools(connection: Connection, leads: Sequence[NewLead]) -> Sequence[NewLead]:
-    """Return ``leads`` with the ids of pools that are made with them."""
-    made: dict[str, int] = {}
-    whole = []
-    for lead in leads:
-        pool = lead.post.parsed.changes.get("pool")
-        if isinstance(pool, NewPool):
-            if pool.folded not in made:
-                made[pool.folded] = make_pool(connection, pool, lead.post.now)
-            changes = {**lead.post.parsed.changes, "pool": made[pool.folded]}
-            parsed = replace(lead.post.parsed, changes=changes)
-            lead = replace(lead, post=replace(lead.post, parsed=parsed))
-        whole.append(lead)
-    return whole
-
-
-def _lead_row(lead: NewLead, decision: Decision, request_id: str) -> dict[str, Any]:
+def _lead_row(lead: NewLead, decision: Decision, request_id: str, vault: Vault) -> dict[str, Any]:
     now = lead.post.now
-    row = {**lead.post.defaults, **decision.plan.values, "created_at": now, "updated_at": now}
+    sealed = vault.seal_row({**lead.post.defaults, **decision.plan.values})
+    row = {**sealed, "created_at": now, "updated_at": now}
     if lead.times:
         row.update(lead.times)
     if lead.lead_id is not None:

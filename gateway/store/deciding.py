@@ -149,7 +149,8 @@ def _decision(
             zone=ZoneInfo(system.settings.GATEWAY_TIMEZONE),
         )
 
-    parsed = replace(parsed, changes=changes)
+    if changes is not parsed.changes:
+        parsed = replace(parsed, changes=changes)
     planned = planned_for(parsed)
     held_back: tuple[str, ...] = ()
     if stored is not None and post.late_at is not None and planned.changed:
