@@ -252,6 +252,23 @@ def test_broken_gzip_costs_what_follows_alone(gateway: Gateway, tmp_path: Path) 
     assert gateway.count() == int(told.split("After line ")[1].split()[0]) - 1 > 0
 
 
+def test_batch_that_is_not_stored_is_told_before_a_file_that_breaks_off(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gateway.importing import runs
+
+    def moved_by_another(*_: Any, **__: Any) -> None:
+        raise runs.CannotImport("Another process goes on")
+
+    monkeypatch.setattr(runs, "advance", moved_by_another)
+    lines = "".join(f"{n},{n * 7919 % 1_000_003}\n" for n in range(3000))
+    whole = gzip.compress(f"phone,company\n{lines}".encode())
+    path = written(tmp_path, whole[: len(whole) // 2])
+    told = refused(gateway, "lead", "import", str(path), "--batch", "10000")
+    assert told == "Error: Another process goes on."
+    assert gateway.count() == 0
+
+
 def test_standard_input_is_imported(gateway: Gateway, tmp_path: Path) -> None:
     words = ("lead", "import", "-", "--errors", str(tmp_path / "e.csv"))
     for _ in range(2):

@@ -121,6 +121,21 @@ def _leads(gateway: Gateway) -> list[Any]:
     return sorted(rows(gateway, Lead), key=lambda row: row["lead_id"])
 
 
+def test_kept_id_of_an_erased_lead_is_not_given_again(
+    make_gateway: Callable[..., Gateway], tmp_path: Path
+) -> None:
+    gateway = with_commands(make_gateway())
+    path = tmp_path / "leads.csv"
+    assert imported(gateway, written(tmp_path, "phone\n1\n2\n")) == (2, 0, 0)
+    first, second = (row["lead_id"] for row in _leads(gateway))
+    done(gateway, "lead", "export", str(path))
+    for lead_id in (first, second):
+        done(gateway, "lead", "erase", str(lead_id), "--yes")
+    assert imported(gateway, path, "--keep-ids") == (0, 0, 2)
+    assert {row[2] for row in errors(path)} == {"lead_id_taken"}
+    assert gateway.count() == 0
+
+
 def test_login_that_has_ended_imports_nothing(
     make_gateway: Callable[..., Gateway], tmp_path: Path
 ) -> None:

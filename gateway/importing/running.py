@@ -72,14 +72,17 @@ class Import:
         """
         with _rare_collections(), ThreadPoolExecutor(1, "import") as writer:
             waiting: Future[None] | None = None
-            for batch in self._batches(records):
+            try:
+                for batch in self._batches(records):
+                    if waiting is not None:
+                        waiting.result()
+                        self.on_progress(self.counts)
+                    waiting = writer.submit(self._flush, batch)
+                    gc.collect()
+            finally:
+                # Also where the file breaks off: that a batch could not be stored is said first.
                 if waiting is not None:
                     waiting.result()
-                    self.on_progress(self.counts)
-                waiting = writer.submit(self._flush, batch)
-                gc.collect()
-            if waiting is not None:
-                waiting.result()
         self.on_progress(self.counts)
 
     def _batches(self, records: Iterable[Record]) -> Iterator[list[Entry]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, select
 from gateway.contract import LeadEvent as Told
 from gateway.errors import ExternalIdTaken, PluginFault, Problem, Refused
 from gateway.models import (
+    Erasure,
     Lead,
     LeadEvent,
     LeadExternalId,
@@ -41,6 +42,7 @@ _TABLES: dict[str, Table] = {
     for model in (Lead, LeadExternalId, LeadTag, LeadNote, LeadEvent, MatchKey, LeadMerge)
 }
 _lead, _external, _merge = (_TABLES[name] for name in ("lead", "lead_external_id", "lead_merge"))
+_erasure: Table = Erasure.__table__
 
 FAULT = Problem("", "internal", "A plugin or the database failed on this line; the log says how")
 
@@ -172,9 +174,9 @@ def _holders(connection: Connection, sent: Sequence[str]) -> dict[str, int | Non
 
 
 def _taken_ids(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
-    """Return which of ``lead_ids`` are those of a lead, or of one that was merged into another."""
+    """Return which of ``lead_ids`` are those of a lead, or of one that was merged or erased."""
     taken: set[int] = set()
-    for table in (_lead, _merge) if lead_ids else ():
+    for table in (_lead, _merge, _erasure) if lead_ids else ():
         found = select(table.c.lead_id).where(table.c.lead_id.in_(lead_ids))
         taken.update(connection.execute(found).scalars())
     return taken
