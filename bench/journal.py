@@ -84,7 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16, help="of the plain inserts")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=6.0, help="how long a run takes")
-    parser.add_argument("--runs", type=int, default=5, help="turns; 0: only the purge")
+    parser.add_argument("--runs", type=int, default=3, help="turns; 0: only the purge")
     parser.add_argument("--rows", type=int, default=1_000_000, help="to purge; 0: only the cost")
     options = parser.parse_args()
     if options.quick:

@@ -197,6 +197,21 @@ def in_transaction(
     raise AssertionError("unreachable")
 
 
+def write_back(engine: Engine) -> None:
+    """Write what is in SQLite's log into its file, while others read and write; else do nothing.
+
+    Left alone, whoever commits once the log is long does it, and everybody waits for that.
+    """
+    if not has_one_writer(engine):
+        return
+    # Not as a transaction, in which it is not allowed; what others still need is left for later.
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+    finally:
+        connection.close()
+
+
 @contextmanager
 def _turn(engine: Engine) -> Iterator[None]:
     database = engine.url.database
