@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, union, update
 
 from gateway.journal.bodies import ERASED
 from gateway.journal.outcomes import ACCEPTED
@@ -14,6 +14,14 @@ AT_ONCE = 200
 
 _submission = Submission.__table__
 _key = SubmissionKey.__table__
+_original, _replay = _submission.alias("original"), _submission.alias("replay")
+_replays_first = (
+    _submission.c.replay_of.is_(None),
+    _submission.c.received_at,
+    _submission.c.request_id,
+)
+"""The order in which posts are emptied: what finds a replay goes last."""
+
 _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("address", "content_type", "path", "body_sha256"), ""),
     **dict.fromkeys(("query", "origin", "caller_request_id", "problems", "unknown", "body")),
@@ -31,15 +39,21 @@ _reduce = (
 def posts_of(lead_ids: Collection[int], digests: Collection[bytes]) -> Select[Any]:
     """Return the statement that finds the posts of a person, those of other leads left out.
 
-    These are the posts of the leads, and those that became no lead and have one of ``digests``.
+    These are the posts of the leads, those that became no lead and have one of ``digests``, and
+    replays of all these that became none: a correction may have taken out what they are found by.
     """
     named = select(_key.c.request_id).where(_key.c.digest.in_(sorted(digests)))
+    own = select(_original.c.request_id).where(_original.c.lead_id.in_(lead_ids))
+    tried = select(_replay.c.request_id).where(
+        _replay.c.lead_id.is_(None), _replay.c.replay_of.in_(union(named, own))
+    )
     return (
         select(_submission)
         .where(
             or_(
                 _submission.c.lead_id.in_(lead_ids),
-                (_submission.c.outcome != ACCEPTED) & _submission.c.request_id.in_(named),
+                (_submission.c.outcome != ACCEPTED)
+                & _submission.c.request_id.in_(union(named, tried)),
             )
         )
         .where(or_(_submission.c.flags.is_(None), _submission.c.flags != ERASED))
@@ -51,7 +65,8 @@ def reduce_some(
     connection: Connection, lead_ids: Collection[int], digests: Collection[bytes]
 ) -> tuple[int, list[str]]:
     """Empty some of the person's posts; return how many, and the files that they had."""
-    rows = connection.execute(posts_of(lead_ids, digests).limit(AT_ONCE)).mappings().all()
+    posts = posts_of(lead_ids, digests).order_by(None).order_by(*_replays_first)
+    rows = connection.execute(posts.limit(AT_ONCE)).mappings().all()
     if rows:
         reduce_rows(connection, rows)
     return len(rows), [row["stored_sha256"] for row in rows if row["stored_sha256"]]
