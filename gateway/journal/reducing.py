@@ -14,7 +14,7 @@ AT_ONCE = 200
 
 _submission = Submission.__table__
 _key = SubmissionKey.__table__
-_original, _replay = _submission.alias("original"), _submission.alias("replay")
+_post, _replay = _submission.alias("post"), _submission.alias("replay")
 _replays_first = (
     _submission.c.replay_of.is_(None),
     _submission.c.received_at,
@@ -43,19 +43,21 @@ def posts_of(lead_ids: Collection[int], digests: Collection[bytes]) -> Select[An
     replays of all these that became none: a correction may have taken out what they are found by.
     """
     named = select(_key.c.request_id).where(_key.c.digest.in_(sorted(digests)))
-    own = select(_original.c.request_id).where(_original.c.lead_id.in_(lead_ids))
-    tried = select(_replay.c.request_id).where(
-        _replay.c.lead_id.is_(None), _replay.c.replay_of.in_(union(named, own))
+    own = select(_post.c.request_id).where(_post.c.lead_id.in_(lead_ids))
+    no_lead = select(_post.c.request_id).where(
+        _post.c.request_id.in_(named), _post.c.outcome != ACCEPTED
     )
+    tried = [
+        select(_replay.c.request_id)
+        .join_from(_post, _replay, _replay.c.replay_of == _post.c.request_id)
+        .where(condition, _replay.c.outcome != ACCEPTED)
+        for condition in (_post.c.lead_id.in_(lead_ids), _post.c.request_id.in_(named))
+    ]
+    # Joined, because of conditions by OR every engine makes a look at each row of the journal.
+    found = union(own, no_lead, *tried).subquery("found")
     return (
         select(_submission)
-        .where(
-            or_(
-                _submission.c.lead_id.in_(lead_ids),
-                (_submission.c.outcome != ACCEPTED)
-                & _submission.c.request_id.in_(union(named, tried)),
-            )
-        )
+        .join(found, found.c.request_id == _submission.c.request_id)
         .where(or_(_submission.c.flags.is_(None), _submission.c.flags != ERASED))
         .order_by(_submission.c.received_at, _submission.c.request_id)
     )
