@@ -321,3 +321,15 @@ def test_replay_that_took_out_what_finds_it_goes_too(
     replay(gateway.system, old, corrections=Corrections(unset=frozenset({"phone"})))
     assert sum(erasing.erase(gateway.system, lead_id)) == 3
     assert list(remains(gateway)) == []
+
+
+def test_repeat_of_a_post_of_an_erased_person_leaves_nothing_of_them(gateway: Gateway) -> None:
+    body = f"command=lead_set&mode=insert&full_name={MARK}+Lee&phone=503-555-7711".encode()
+    first = gateway.post(body, headers={"Idempotency-Key": "k"})
+    assert first.lead_id
+    assert sum(erasing.erase(gateway.system, first.lead_id)) == 1
+    again = gateway.post(body, headers={"Idempotency-Key": "k"})
+    assert (again.status, again.lead_id) == (0, first.lead_id)
+    assert list(remains(gateway)) == []
+    assert rows(gateway, SubmissionKey.__table__) == []
+    assert gateway.count() == 0

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from gateway import repeats
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
+from gateway.journal import reducing
 from gateway.journal.outcomes import ACCEPTED, UNHANDLED
 from gateway.journal.replacing import supersede
 from gateway.models import Submission
@@ -102,6 +103,8 @@ def record(
         },
     )
     _add_keys(connection, call.request_id, keys)
+    if superseded_by:
+        reducing.follow(connection, call.request_id, first=superseded_by)
     if call.replay_of and outcome == ACCEPTED:
         supersede(connection, call.replay_of, by=call.request_id, lead_id=lead_id)
 

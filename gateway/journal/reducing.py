@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, or_, select, union, update
 
-from gateway.journal.bodies import ERASED
+from gateway.journal.bodies import ERASED, is_erased
 from gateway.journal.outcomes import ACCEPTED
 from gateway.models import Submission, SubmissionKey
 
@@ -90,6 +90,19 @@ def reduce_rows(connection: Connection, rows: Sequence[Any]) -> None:
             for row in rows
         ],
     )
+
+
+def follow(connection: Connection, request_id: str, *, first: str) -> None:
+    """Empty the post ``request_id``, which says what ``first`` said, where that one was emptied.
+
+    No later erasure would find it. One that is about to empty ``first`` waits for us or we for it.
+    """
+    post = select(_submission)
+    held = post.where(_submission.c.request_id == first).with_for_update()
+    original = connection.execute(held).mappings().one_or_none()
+    if original is not None and is_erased(original):
+        rows = connection.execute(post.where(_submission.c.request_id == request_id)).mappings()
+        reduce_rows(connection, rows.all())
 
 
 def _action(decision: Any) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from gateway.database import in_transaction, look_up
 from gateway.dispatch import attempt, perform
 from gateway.errors import Refused
 from gateway.formats import Flag
-from gateway.journal import finding, replacing
+from gateway.journal import finding, reducing, replacing
 from gateway.replaying.correcting import DRY_RUN, NOTHING, Corrections, corrected
 from gateway.transport.again import late_call, request_of
 from gateway.transport.identity import new_request_id
@@ -189,6 +189,7 @@ def _superseded(
     def close(connection: Connection) -> None:
         journal.hold_original(connection, request_id)
         replacing.supersede(connection, request_id, by=by, lead_id=lead_id)
+        reducing.follow(connection, request_id, first=by)
 
     if not dry_run:
         try:
