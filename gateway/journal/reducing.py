@@ -100,7 +100,7 @@ def follow(connection: Connection, request_id: str, *, first: str) -> None:
     post = select(_submission)
     held = post.where(_submission.c.request_id == first).with_for_update()
     original = connection.execute(held).mappings().one_or_none()
-    if original is not None and is_erased(original):
+    if original is not None and is_erased(dict(original)):
         rows = connection.execute(post.where(_submission.c.request_id == request_id)).mappings()
         reduce_rows(connection, rows.all())
 
