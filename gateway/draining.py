@@ -115,7 +115,7 @@ def _drain_one(header: dict[str, Any], body: bytes, system: System) -> str:
     retry = look_up(system.engine, lambda connection: journal.retry_of(connection, call, caller))
     if retry is not None:
         by, lead_id = retry
-        reply = Reply(status=0, status_message="", lead_id=lead_id, decision={"superseded_by": by})
+        reply = Reply(status=0, status_message="", lead_id=lead_id, repeat_of=by)
         return _recorded(call, system, Done(reply, journal.SUPERSEDED, caller))
     return perform(call, system, lambda: caller).outcome
 
