@@ -31,18 +31,28 @@ class _Turn:
 class Breaker:
     """Knows whether the database is away, and who is waiting for it.
 
-    ``is_probed`` says that a thread of this process looks whether it is back; without one, a post
-    tries once a second.
+    Where no thread of this process looks whether it is back, a post tries once a second.
     """
 
     def __init__(self) -> None:
-        self.is_probed = False
+        self._probed_in: int | None = None
         self._lock = threading.Lock()
         self._is_open = False
         self._tripped_at = float("-inf")
         self._retry_at = 0.0
         self._turns: set[_Turn] = set()
         self._mine = threading.local()
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether a thread of this very process looks: none survives a fork."""
+        return self._probed_in == os.getpid()
+
+    def begin_probing(self) -> bool:
+        """Take note that a thread looks from now on; ``False`` where one does already."""
+        with self._lock:
+            is_new, self._probed_in = not self.is_probed, os.getpid()
+        return is_new
 
     @property
     def is_open(self) -> bool:
