@@ -27,6 +27,7 @@ def start(system: System, *, see_logins: bool = True) -> None:
     """
     if not system.breaker.begin_probing():
         return
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_in_one_line)
     if see_logins:
         _see_logins(system)
     _run("keeper", lambda: _keep(system))
@@ -34,6 +35,12 @@ def start(system: System, *, see_logins: bool = True) -> None:
         options = engine_options(system.settings.DATABASE_URL)
         watchdog = Watchdog(system.engine, system.breaker, options["connect_args"])
         _run("watchdog", watchdog.run)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Cut the traceback from what the pool says of a connection that we or an outage have ended."""
+    record.exc_info = None
+    return True
 
 
 def _run(name: str, work: Callable[[], None]) -> None:

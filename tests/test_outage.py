@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ import config
 from bench.proxy import Proxy
 from gateway import draining, outage
 from gateway.app import create_app
-from gateway.database import LOCK_SECONDS
+from gateway.database import CONNECT_SECONDS, LOCK_SECONDS
 from gateway.spool import BrokenFile
 from gateway.testing import Gateway, Response
 from gateway.testing.client import basic
@@ -726,3 +727,18 @@ def test_any_server_starts_the_threads_at_its_first_request(tmp_path: Path) -> N
         check=True,
     )
     assert said.stdout == "[] ['gateway-keeper']\n"
+
+
+def test_post_that_waits_for_a_connection_is_let_go(out: Outage) -> None:
+    proxy, system = out.proxy, out.gateway.system
+    if proxy is None:
+        pytest.skip("SQLite has no connection that is waited for")
+    system.engine.dispose()
+    proxy.stall()
+    threading.Timer(0.2, system.breaker.trip).start()
+    begun = time.monotonic()
+    assert_saved(out.gateway.send(city="X"))
+    assert time.monotonic() - begun < CONNECT_SECONDS
+    proxy.flow()
+    system.breaker.close()
+    assert out.drain().accepted == 1
