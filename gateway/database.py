@@ -74,7 +74,8 @@ def engine_options(url: str) -> dict[str, Any]:
             "read_timeout": CONNECT_SECONDS,
             "init_command": (
                 f"SET SESSION sql_mode='{_MARIADB_MODE}', time_zone='+00:00', "
-                f"innodb_lock_wait_timeout={LOCK_SECONDS}"
+                # The second for a whole table: one that a backup or a migration holds.
+                f"innodb_lock_wait_timeout={LOCK_SECONDS}, lock_wait_timeout={LOCK_SECONDS}"
             ),
         }
     else:

@@ -96,7 +96,7 @@ def build(request: Request, settings: Settings) -> Call:
         content_type=_kept_header(request.headers, "content-type"),
         caller_request_id=_kept_header(request.headers, "x-request-id"),
         headers=_kept_headers(request.headers),
-        query=redact.form(request.query) or b"",
+        query=redact.form(request.query),
         body=kept,
         body_size=request.body.size,
         body_sha256=request.body.sha256,
