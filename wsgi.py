@@ -3,7 +3,7 @@
 import sys
 
 from config import BadSettings
-from gateway import cli
+from gateway import background, cli
 from gateway.app import create_app
 from gateway.registry import BadPlugin
 
@@ -14,3 +14,7 @@ except BadSettings as error:
 except BadPlugin as error:
     sys.exit(f"The gateway does not start: {error}")
 cli.install(app)
+
+system = app.extensions["gateway"]
+# gunicorn.conf.py starts them in each worker; any other server's process does at its first request.
+app.before_request(lambda: background.start(system, see_logins=False))

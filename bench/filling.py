@@ -100,7 +100,7 @@ def fill(systems: Sequence[System], made: Mould, numbers: Sequence[int]) -> None
         for system in systems:
             with system.engine.begin() as connection:
                 for table, each in rows.items():
-                    _write(connection, table, each)
+                    write(connection, table, each)
                 reset_lead_ids(connection, next_id)
 
 
@@ -118,17 +118,18 @@ def keys(system: System, lead: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def analyse(system: System) -> None:
+def analyse(system: System, tables: Sequence[Table] = (*TABLES, _key)) -> None:
     """Let the engine count what is there, as it does by itself sooner or later."""
     statement = "ANALYZE"
     if system.engine.dialect.name in ("mysql", "mariadb"):
-        statement = f"ANALYZE TABLE {', '.join(each.name for each in (*TABLES, _key))}"
+        statement = f"ANALYZE TABLE {', '.join(each.name for each in tables)}"
     with system.engine.connect() as connection:
         connection.execute(text(statement))
         connection.commit()
 
 
-def _write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+def write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows the fastest way that the engine has."""
     if connection.dialect.name != "postgresql":
         connection.execute(insert(table), rows)
         return

@@ -136,14 +136,11 @@ def _halves(connection: Connection) -> Iterator[int]:
     """Yield each lead that lacks a part, and each whose parts are there without it."""
     ids = set(connection.scalars(text("SELECT lead_id FROM lead WHERE external_id LIKE 'p%'")))
     for table, least in _PARTS.items():
-        counted = dict(
-            connection.execute(text(f"SELECT lead_id, count(*) FROM {table} GROUP BY lead_id"))
-            .tuples()
-            .all()
-        )
+        rows = connection.execute(text(f"SELECT lead_id, count(*) FROM {table} GROUP BY lead_id"))
+        counted = {row[0]: row[1] for row in rows}
         yield from (lead_id for lead_id in ids if counted.get(lead_id, 0) < least)
-    rows = "SELECT lead_id FROM submission WHERE outcome = 'accepted'"
-    journalled = Counter(connection.scalars(text(rows)))
+    accepted = text("SELECT lead_id FROM submission WHERE outcome = 'accepted'")
+    journalled = Counter(connection.scalars(accepted))
     yield from (lead_id for lead_id in ids if journalled[lead_id] != 1)
     everyone = set(connection.scalars(text("SELECT lead_id FROM lead")))
     yield from (lead_id for lead_id in journalled if lead_id not in everyone)

@@ -18,18 +18,29 @@ TICK_SECONDS = 1.0
 """How often a worker looks whether the database is back and whether posts wait."""
 
 
-def start(system: System) -> None:
-    """Start the threads of this process; they end with it.
+def start(system: System, *, see_logins: bool = True) -> None:
+    """Start the threads of this process, unless they run; they end with it.
 
-    Called in every worker after the fork: threads do not survive one.
+    Called in every worker after the fork, because threads do not survive one; the logins are seen
+    before it takes a post. Under a server that does not call it, the first request does, and does
+    not wait for the logins.
     """
-    system.breaker.is_probed = True
-    _see_logins(system)
+    if not system.breaker.begin_probing():
+        return
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_in_one_line)
+    if see_logins:
+        _see_logins(system)
     _run("keeper", lambda: _keep(system))
     if not has_one_writer(system.engine):
         options = engine_options(system.settings.DATABASE_URL)
         watchdog = Watchdog(system.engine, system.breaker, options["connect_args"])
         _run("watchdog", watchdog.run)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Cut the traceback from what the pool says of a connection that we or an outage have ended."""
+    record.exc_info = None
+    return True
 
 
 def _run(name: str, work: Callable[[], None]) -> None:
@@ -38,7 +49,7 @@ def _run(name: str, work: Callable[[], None]) -> None:
 
 def _keep(system: System) -> None:
     """Refresh the snapshot, see whether the database is back, and drain; for ever."""
-    seen_at = time.monotonic()
+    seen_at = time.monotonic() if system.snapshot.is_taken else float("-inf")
     while True:
         try:
             if system.breaker.is_open and _is_back(system):
@@ -47,6 +58,7 @@ def _keep(system: System) -> None:
             due = REFRESH_SECONDS if system.snapshot.is_taken else TICK_SECONDS
             if not system.breaker.is_open and time.monotonic() - seen_at >= due:
                 _see_logins(system)
+                system.spool.sweep()
                 seen_at = time.monotonic()
             if not system.breaker.is_open and not system.spool.is_empty():
                 _drain(system)
@@ -60,7 +72,9 @@ def _drain(system: System) -> None:
     if drained is None:
         return
     found = {name: number for name, number in asdict(drained).items() if number}
-    log.warning("the spool was drained: %s", found)
+    # Where all that waits was put off, nothing has happened.
+    if found.keys() - {"waiting"}:
+        log.warning("the spool was drained: %s", found)
     if drained.is_away:
         system.breaker.trip()
 

@@ -74,7 +74,8 @@ def engine_options(url: str) -> dict[str, Any]:
             "read_timeout": CONNECT_SECONDS,
             "init_command": (
                 f"SET SESSION sql_mode='{_MARIADB_MODE}', time_zone='+00:00', "
-                f"innodb_lock_wait_timeout={LOCK_SECONDS}"
+                # The second for a whole table: one that a backup or a migration holds.
+                f"innodb_lock_wait_timeout={LOCK_SECONDS}, lock_wait_timeout={LOCK_SECONDS}"
             ),
         }
     else:
@@ -205,6 +206,21 @@ def in_transaction(
             # A moment, and not the same for all, or those who collided collide again.
             time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311 no secret
     raise AssertionError("unreachable")
+
+
+def write_back(engine: Engine) -> None:
+    """Write what is in SQLite's log into its file, while others read and write; else do nothing.
+
+    Left alone, whoever commits once the log is long does it, and everybody waits for that.
+    """
+    if not has_one_writer(engine):
+        return
+    # Not as a transaction, in which it is not allowed; what others still need is left for later.
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -78,14 +78,18 @@ class Identity:
 
 
 def _taken(call: Call, system: System, who: Identity) -> Done | None:
-    """Return what became of ``call``, ``None`` where the database is away."""
+    """Return what became of ``call``, ``None`` where the journal does not have it."""
     breaker = system.breaker
     if not breaker.may_try():
         return None
     try:
         with breaker.turn(is_post=True):
             done = perform(call, system, who.online)
-    except Exception as error:  # perform lets through only what says that the database is away
+    except Exception as error:
+        if not is_away(error):
+            # What stands in no journal must stand in the spool, whatever the caller is told.
+            log.exception("%s could not be written to the journal", call.request_id)
+            return None
         log.warning("%s finds the database away: %s", call.request_id, type(error).__name__)
         if not is_wait(error):
             breaker.trip()
@@ -98,8 +102,8 @@ def _taken(call: Call, system: System, who: Identity) -> Done | None:
 def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
     """Return what became of ``call``, which stands in the journal then.
 
-    Raises what ``outage.is_away`` is true for, and nothing else; what was written may then be in
-    the database or not.
+    Raises what ``outage.is_away`` is true for, and whatever keeps its row out of the journal; what
+    was written may then be in the database or not.
     """
     done = attempt(call, system, identify)
     # A plugin's command may have stored a lead, and the row with it, and failed after that.
@@ -111,7 +115,7 @@ def perform(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
 def attempt(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
     """Return what became of ``call``; its row of the journal is written with a lead only.
 
-    Raises as ``perform`` does.
+    Raises what ``outage.is_away`` is true for.
     """
     caller: Caller | None = None
     outcome = journal.ACCEPTED
@@ -137,38 +141,31 @@ def attempt(call: Call, system: System, identify: Callable[[], Caller]) -> Done:
 
 
 def record(call: Call, system: System, done: Done) -> None:
-    """Write the journal's row of a post that stored nothing.
-
-    Raises what ``outage.is_away`` is true for; the caller gets its answer whatever else fails.
-    """
+    """Write the journal's row of a post that stored nothing. Raises whatever keeps it out."""
     reply = done.reply
-    try:
-        body = journal.keep_body(call, system, is_stranger=done.caller is None)
-        keys = journal.sent_keys(call, system)
-        in_transaction(
-            system.engine,
-            lambda connection: journal.record(
-                connection,
-                call,
-                body,
-                outcome=done.outcome,
-                caller=done.caller,
-                lead_id=reply.lead_id,
-                problems=reply.problems,
-                unknown=_unknown(call, system) if done.caller else (),
-                decision=reply.decision,
-                claimed=auth.claimed(call.credentials) if done.caller is None else "",
-                keys=keys,
-                superseded_by=reply.repeat_of if done.outcome == journal.SUPERSEDED else "",
-            ),
-        )
-        if done.caller is None:
-            kept = (body["body"], body["query"])
-            system.strangers.count(system.engine, sum(len(each or b"") for each in kept))
-    except Exception as error:  # the caller gets its answer whatever the journal does
-        if is_away(error):
-            raise
-        log.exception("%s could not be written to the journal", call.request_id)
+    body = journal.keep_body(call, system, is_stranger=done.caller is None)
+    keys = journal.sent_keys(call, system)
+    in_transaction(
+        system.engine,
+        lambda connection: journal.record(
+            connection,
+            call,
+            body,
+            outcome=done.outcome,
+            caller=done.caller,
+            lead_id=reply.lead_id,
+            problems=reply.problems,
+            unknown=_unknown(call, system) if done.caller else (),
+            decision=reply.decision,
+            claimed=auth.claimed(call.credentials) if done.caller is None else "",
+            keys=keys,
+            superseded_by=reply.repeat_of if done.outcome == journal.SUPERSEDED else "",
+        ),
+        is_committed=lambda connection: journal.is_recorded(connection, call.request_id),
+    )
+    if done.caller is None:
+        kept = (body["body"], body["query"])
+        system.strangers.count(system.engine, sum(len(each or b"") for each in kept))
 
 
 def _unknown(call: Call, system: System) -> tuple[str, ...]:

@@ -52,30 +52,37 @@ class Drained:
 def drain(system: System, *, wait: bool = True) -> Drained | None:
     """Do every post that waits in the spool of this node, and return what became of them.
 
-    Only one process drains at a time: without ``wait`` the answer is ``None`` where another does.
+    Only one process drains at a time: without ``wait`` the answer is ``None`` where another does,
+    and what could not be done lately is left for later.
     """
     with system.spool.drainer(wait=wait) as is_mine:
         if not is_mine:
             return None
         drained = Drained()
+        system.spool.sweep()
         for path in system.spool.paths():
-            if not _do(path, system, drained):
-                drained.is_away = True
+            if not wait and system.spool.is_put_off(path):
+                continue
+            going_on = _do(path, system, drained)
+            if drained.is_away or not going_on:
                 break
         drained.waiting = system.spool.waiting().posts
         return drained
 
 
 def _do(path: Path, system: System, drained: Drained) -> bool:
-    """Do the post in one file; ``False`` where the database is away."""
+    """Do the post in one file; ``False`` where the run must end."""
     try:
         header, body = system.spool.read(path)
+    except FileNotFoundError:
+        return True
     except BrokenFile as error:
         system.spool.set_aside(path, error)
         drained.broken += 1
         return True
-    except CannotOpen as error:
+    except (CannotOpen, OSError) as error:
         log.error("%s cannot be read: %s; it stays", path.name, error)
+        system.spool.put_off(path)
         drained.unreadable += 1
         return True
     try:
@@ -86,15 +93,26 @@ def _do(path: Path, system: System, drained: Drained) -> bool:
             # The journal does not take it; somebody must see to that, the others go on.
             log.exception("%s cannot be drained; it stays", path.name)
         elif not outage.can_write(system.engine):
+            drained.is_away = True
             return False
         else:
             log.warning("%s is not taken (%s); it stays", path.name, type(error).__name__)
-        drained.stuck += 1
-        return drained.stuck < MOST_STUCK
-    system.spool.remove(path)
+        return _stuck(path, system, drained)
     setattr(drained, outcome, getattr(drained, outcome) + 1)
     log.info("%s drained outcome=%s", path.stem, outcome)
+    try:
+        system.spool.remove(path)
+    except OSError as error:
+        log.error("%s is done and cannot be removed: %s", path.name, error)
+        return _stuck(path, system, drained)
     return True
+
+
+def _stuck(path: Path, system: System, drained: Drained) -> bool:
+    """Leave a file for later, so that those behind it are done in the next run."""
+    system.spool.put_off(path)
+    drained.stuck += 1
+    return drained.stuck < MOST_STUCK
 
 
 def _drain_one(header: dict[str, Any], body: bytes, system: System) -> str:
@@ -105,7 +123,8 @@ def _drain_one(header: dict[str, Any], body: bytes, system: System) -> str:
     call = rebuild(header, body, system)
     refusal = header.get("refusal")
     if refusal is not None:
-        done = Done(_refused(refusal), journal.REFUSED, _by_name(header["caller"], system))
+        known = _identify(header, call, system)() if header["caller"] is not None else None
+        done = Done(_refused(refusal), journal.REFUSED, known)
         return _recorded(call, system, done)
     identify = _identify(header, call, system)
     try:
@@ -115,7 +134,7 @@ def _drain_one(header: dict[str, Any], body: bytes, system: System) -> str:
     retry = look_up(system.engine, lambda connection: journal.retry_of(connection, call, caller))
     if retry is not None:
         by, lead_id = retry
-        reply = Reply(status=0, status_message="", lead_id=lead_id, decision={"superseded_by": by})
+        reply = Reply(status=0, status_message="", lead_id=lead_id, repeat_of=by)
         return _recorded(call, system, Done(reply, journal.SUPERSEDED, caller))
     return perform(call, system, lambda: caller).outcome
 
@@ -135,9 +154,7 @@ def _identify(header: dict[str, Any], call: Call, system: System) -> Callable[[]
     return lambda: _by_name(header["caller"], system) or Caller(name=header["caller"])
 
 
-def _by_name(name: str | None, system: System) -> Caller | None:
-    if name is None:
-        return None
+def _by_name(name: str, system: System) -> Caller | None:
     return auth.ANONYMOUS if name == auth.ANONYMOUS.name else auth.known(name, system)
 
 

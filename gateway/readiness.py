@@ -48,6 +48,10 @@ def check(system: System) -> Readiness:
     if waiting.bytes >= system.spool.most:
         missing.append("spool: full")
     try:
+        system.spool.check()
+    except OSError:
+        missing.append("spool: cannot be written")
+    try:
         system.files.check()
     except OSError:
         missing.append("files: cannot be written")

@@ -53,15 +53,20 @@ _HOLD: dict[str, Any] = {
 _HOLD["mariadb"] = _HOLD["mysql"]
 """Writes the row of a key, or waits until nobody else writes it and holds the one that is there."""
 
+_ANSWER = ("outcome", "lead_id", "decision", "problems", "codes")
 _find = (
     select(
         _key.c.fields,
         _key.c.request_id,
         _key.c.expires_at,
-        *(_submission.c[name] for name in ("outcome", "lead_id", "decision", "problems", "codes")),
+        _submission.c.superseded_by,
+        *(_submission.c[name] for name in _ANSWER),
     )
     .outerjoin_from(_key, _submission, _submission.c.request_id == _key.c.request_id)
     .where(_key.c.digest == bindparam("key"))
+)
+_find_answer = select(*(_submission.c[name] for name in _ANSWER)).where(
+    _submission.c.request_id == bindparam("id")
 )
 _take_over = update(_key).where(_key.c.digest == bindparam("key"))
 _release = delete(_key).where(
@@ -187,7 +192,13 @@ def forget(connection: Connection, before: datetime, at_most: int) -> int:
 
 def _row(connection: Connection, key: Key) -> dict[str, Any] | None:
     row = connection.execute(_find, {"key": key.digest}).mappings().one_or_none()
-    return None if row is None else dict(row)
+    if row is None:
+        return None
+    if row["superseded_by"] is None:
+        return dict(row)
+    # The first post was refused, and accepted when it was replayed: that is its answer now.
+    replay = connection.execute(_find_answer, {"id": row["superseded_by"]}).mappings().one_or_none()
+    return dict(row) | (dict.fromkeys(_ANSWER) if replay is None else dict(replay))
 
 
 def _is_over(found: Mapping[str, Any], now: datetime) -> bool:

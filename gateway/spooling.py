@@ -1,9 +1,10 @@
 """Takes a post while the database is away: refuses what must be refused, and saves the rest."""
 
 import base64
+import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from gateway import journal
@@ -39,10 +40,15 @@ def take(call: Call, system: System, identify: Callable[[], Caller | None]) -> D
             _save(call, system, caller, refusal=refusal)
         except SpoolFull:
             log.error("%s was refused, and is in no journal: the spool is full", call.request_id)
+        except Exception:
+            log.exception("%s was refused, and cannot be saved", call.request_id)
         return Done(reply, journal.REFUSED, caller)
     try:
         _save(call, system, caller)
     except SpoolFull:
+        return Done(spool_full(), journal.REFUSED, caller)
+    except Exception:
+        log.exception("%s cannot be saved", call.request_id)
         return Done(spool_full(), journal.REFUSED, caller)
     return Done(spooled(call.request_id), SPOOLED, caller)
 
@@ -75,6 +81,12 @@ def _save(
     call: Call, system: System, caller: Caller | None, *, refusal: Refused | None = None
 ) -> None:
     """Write the call down so that ``draining`` can make it again. Raises SpoolFull."""
+    named = None
+    if caller is not None and caller.login_id is None:
+        named = _named(caller)
+        if named is None and refusal is None:
+            # Its plugin is asked again at the drain.
+            caller = None
     header: dict[str, Any] = {
         "request_id": call.request_id,
         "received_at": call.received_at.isoformat(),
@@ -82,9 +94,9 @@ def _save(
         "path": call.path,
         "address": call.address,
         "headers": _headers(call),
-        "query": call.query.decode("latin-1"),
+        "query": (call.query or b"").decode("latin-1"),
         "caller": caller.name if caller else None,
-        "named": asdict(caller) if caller and caller.login_id is None else None,
+        "named": named,
         "body_size": call.body_size,
         "body_sha256": call.body_sha256,
         "has_body": call.body is not None,
@@ -100,7 +112,7 @@ def _save(
         if caller is None:
             header["credentials"] = asdict(call.credentials)
             is_proven, is_secret = False, True
-        if call.body is None:
+        if call.body is None or call.query is None:
             # The bytes cannot be kept because a secret may stand anywhere in them.
             header["read"] = _read(call)
             is_secret = True
@@ -114,13 +126,25 @@ def _save(
     )
 
 
+def _named(caller: Caller) -> dict[str, Any] | None:
+    """Return whom a plugin named as JSON has it, ``None`` where JSON does not give it back."""
+    values = {each.name: getattr(caller, each.name) for each in fields(caller)}
+    values["defaults"] = dict(caller.defaults)
+    try:
+        back = json.loads(json.dumps(values))
+    except (TypeError, ValueError):
+        return None
+    return values if back == values else None
+
+
 def _headers(call: Call) -> Mapping[str, str]:
-    headers = {
+    headers = dict(call.headers) | {
         "content-type": call.content_type,
         "accept": call.accept,
         "origin": call.origin,
         "x-request-id": call.caller_request_id,
         "idempotency-key": call.idempotency_key,
+        "x-dry-run": call.dry_run,
     }
     return {name: value for name, value in headers.items() if value}
 

@@ -335,7 +335,8 @@ def test_sensitive_values_are_in_no_note_no_problem_and_no_explanation(
 def test_mask_of_a_short_value_tells_nothing(stored: Any) -> None:
     from gateway.store.reading import _masked
 
-    hidden = _masked(stored)
+    pin = CustomField("pin", fields.Raw(), sensitive=True)
+    hidden = _masked(schema(pin), "pin", stored)
     assert hidden == (["****", "****"] if isinstance(stored, list) else "****")
 
 

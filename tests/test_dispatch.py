@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from gateway import draining
 from gateway.contract import Call, Credentials
 from gateway.dispatch import dispatch
 from gateway.errors import BrokenBody
@@ -81,21 +82,27 @@ def test_fault_is_answered_with_a_reference_and_no_inner_text(
     assert "lead_note" in caplog.text
 
 
-def test_answer_comes_although_the_journal_cannot_be_written(
+def test_post_that_the_journal_does_not_take_is_saved(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     with gateway.system.engine.begin() as connection:
         connection.execute(text("ALTER TABLE submission RENAME TO submission_gone"))
     try:
         refused = dispatch(call(form={"mode": "neither"}), gateway.system)
-        stored = dispatch(call(form={"mode": "insert", "city": "X"}), gateway.system)
+        body = b"command=lead_set&mode=insert&city=X"
+        post = call(request_id="r-2", form={"mode": "insert", "city": "X"}, body=body)
+        stored = dispatch(post, gateway.system)
     finally:
         with gateway.system.engine.begin() as connection:
             connection.execute(text("ALTER TABLE submission_gone RENAME TO submission"))
     assert refused.headers["X-Gateway-Error"] == "invalid"
-    assert stored.headers["X-Gateway-Error"] == "internal"
+    assert stored.headers["X-Gateway-Error"] == "spooled"
     assert "could not be written to the journal" in caplog.text
     assert gateway.count() == 0
+    drained = draining.drain(gateway.system)
+    assert drained is not None
+    assert (drained.refused, drained.accepted, drained.waiting) == (1, 1, 0)
+    assert [row["outcome"] for row in gateway.journal()] == ["refused", "accepted"]
 
 
 def test_large_body_lies_in_the_file_store(gateway: Gateway) -> None:

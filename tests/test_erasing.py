@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from gateway.files import FileStore
 from gateway.journal import reducing, sweeping
 from gateway.models import Erasure, MatchClaim, MatchKey, SubmissionKey, db
+from gateway.replaying import Corrections, replay
 from gateway.store import erasing
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
@@ -292,3 +293,45 @@ def test_file_that_is_put_again_stays(gateway: Gateway) -> None:
     assert files.get(name) == b"content"
     assert files.remove(name, datetime.now(UTC) + timedelta(seconds=1))
     assert not files.remove(name, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("at_once", [1, 200])
+def test_posts_whose_correction_says_who_it_was_go_too(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    # Nothing in them says who it is; the replay that was accepted has a phone.
+    monkeypatch.setattr(reducing, "AT_ONCE", at_once)
+    old = gateway.send(mode="insrt", full_name=MARK, note=MARK).headers["X-Request-Id"]
+    replay(gateway.system, old, corrections=Corrections(values={"mode": ("update",)}))
+    mended = Corrections(values={"mode": ("insert",), "phone": ("503-555-0100",)})
+    lead_id = replay(gateway.system, old, corrections=mended).lead_id
+    assert lead_id
+    posts = json.loads(done(gateway, "lead", "export-person", str(lead_id)))["posts"]
+    assert [post["outcome"] for post in posts] == ["superseded", "refused", "accepted"]
+    assert sum(erasing.erase(gateway.system, lead_id)) == 3
+    assert list(remains(gateway)) == []
+
+
+def test_replay_that_took_out_what_finds_it_goes_too(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reducing, "AT_ONCE", 1)
+    lead_id = gateway.send(phone="503-555-7711").lead_id
+    assert lead_id
+    sent = {"mode": "insrt", "full_name": MARK, "phone": "503-555-7711"}
+    old = gateway.send(**sent).headers["X-Request-Id"]  # type: ignore[arg-type]
+    replay(gateway.system, old, corrections=Corrections(unset=frozenset({"phone"})))
+    assert sum(erasing.erase(gateway.system, lead_id)) == 3
+    assert list(remains(gateway)) == []
+
+
+def test_repeat_of_a_post_of_an_erased_person_leaves_nothing_of_them(gateway: Gateway) -> None:
+    body = f"command=lead_set&mode=insert&full_name={MARK}+Lee&phone=503-555-7711".encode()
+    first = gateway.post(body, headers={"Idempotency-Key": "k"})
+    assert first.lead_id
+    assert sum(erasing.erase(gateway.system, first.lead_id)) == 1
+    again = gateway.post(body, headers={"Idempotency-Key": "k"})
+    assert (again.status, again.lead_id) == (0, first.lead_id)
+    assert list(remains(gateway)) == []
+    assert rows(gateway, SubmissionKey.__table__) == []
+    assert gateway.count() == 0

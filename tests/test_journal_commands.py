@@ -1,5 +1,6 @@
 """``flask journal``: posts are found by what is known of them, and shown when parts are gone."""
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -239,3 +240,32 @@ def test_list_in_a_pipe_is_a_line_a_post(gateway: Gateway) -> None:
     assert "shop ?" in lines[-1]
     assert run(gateway, "journal", "list", "--limit", "1").stderr.startswith("The newest 1")
     assert json.loads(done(gateway, "journal", "list", "--json"))[0]["claimed"] == "shop"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Request-Id": "ai_login_password=S3cret"},
+        {"Origin": "https://example.com/?ai%5Ftoken=S3cret"},
+        {"Content-Type": "application/x-www-form-urlencoded; ai_login_password=S3cret"},
+        {"User-Agent": "ai_sitecom_token: S3cret"},
+        {"Authorization": f"Basic {base64.b64encode(b'S3cret:').decode()}"},
+        {"Authorization": f"Basic {base64.b64encode(b'ai_token=S3cret:x').decode()}"},
+    ],
+)
+def test_secret_in_a_header_reaches_no_column(gateway: Gateway, headers: dict[str, str]) -> None:
+    sent = dict(headers)
+    kind = sent.pop("Content-Type", "application/x-www-form-urlencoded")
+    gateway.post(b"command=lead_set&mode=insert", content_type=kind, headers=sent, anonymous=True)
+    (row,) = gateway.journal()
+    assert row["outcome"] == "refused"
+    assert "S3cret" not in str(row)
+
+
+def test_post_does_nothing_to_the_terminal_of_who_looks_at_it(gateway: Gateway) -> None:
+    body = b"command=lead_set&full_name=A%1b%5b2J%07&note=%c2%9b2J%e2%80%ae&x=a%0ab"
+    request_id = gateway.post(body).headers["X-Request-Id"]
+    for words in ((), ("--body",), ("--json",)):
+        output = done(gateway, "journal", "show", request_id, *words)
+        assert not set(output) & set("\x1b\x07\x9b\u202e"), words
+        assert "\\u001b[2J" in output

@@ -195,3 +195,13 @@ def test_history_and_times_tell_where_the_journal_was_purged(
     else:
         assert got == ("Oslo", "B", "1M8GDM9AXKP042788", ["b"])
     assert stored["zip"] == "1"
+
+
+def test_second_line_of_an_older_address_does_not_join_a_newer_one(gateway: Gateway) -> None:
+    ann = {"mode": "insert", "match_update": "1", "full_name": "Ann Lee", "phone": "503-555-0100"}
+    post(gateway, 0, {**ann, "address": "1 First St"})
+    post(gateway, 10, {**ann, "address": "9 New St"})
+    post(gateway, 5, {**ann, "address": "1 First St", "address_2": "Apt 4"}, late=True)
+    found = lead(gateway)
+    assert (found["address"], found["address_2"]) == ("9 New St", None)
+    assert decision(gateway)["held_back"] == ["address", "address_2"]

@@ -1,6 +1,10 @@
 """A database that goes away: posts are saved, told so, and done once when it is back."""
 
+import os
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +22,8 @@ import config
 from bench.proxy import Proxy
 from gateway import draining, outage
 from gateway.app import create_app
-from gateway.database import LOCK_SECONDS
+from gateway.database import CONNECT_SECONDS, LOCK_SECONDS
+from gateway.spool import BrokenFile
 from gateway.testing import Gateway, Response
 from gateway.testing.client import basic
 
@@ -234,7 +239,7 @@ def test_retry_of_the_caller_closes_the_spooled_post(out: Outage) -> None:
     assert (drained.superseded, drained.accepted) == (1, 0)
     rows = {row["request_id"]: row for row in out.gateway.journal()}
     assert rows[first]["outcome"] == "superseded"
-    assert rows[first]["decision"] == {"superseded_by": request_id(retry)}
+    assert rows[first]["superseded_by"] == request_id(retry)
     assert rows[first]["lead_id"] == retry.lead_id
     assert out.gateway.count() == 1
 
@@ -566,3 +571,174 @@ def test_drain_by_hand_says_what_it_did(out: Outage) -> None:
         name: {"accepted": 1, "is_away": False}.get(name, 0)
         for name in draining.Drained.__dataclass_fields__
     }
+
+
+@contextmanager
+def no_keys(out: Outage) -> Iterator[None]:
+    """Have the journal take no post that has a key by which a person is found."""
+    # Its connections may be those that the outage broke.
+    out.gateway.system.engine.dispose()
+    for old, new in (("submission_key", "key_gone"), ("key_gone", "submission_key")):
+        with out.gateway.system.engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+        if new == "key_gone":
+            yield
+
+
+def test_file_stays_until_the_journal_has_its_row(
+    out: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    with out.away():
+        out.gateway.system.breaker.trip()
+        assert out.gateway.send(phone="132-123-1234", lead_id="x").status == 1
+    with no_keys(out):
+        drained = out.drain()
+        assert (drained.refused, drained.stuck, drained.waiting) == (0, 1, 1)
+    assert "cannot be drained; it stays" in caplog.text
+    assert out.drain().refused == 1
+    assert len(out.gateway.journal()) == 1
+
+
+def test_posts_that_cannot_be_done_hold_up_no_others(out: Outage) -> None:
+    with out.away():
+        for number in range(draining.MOST_STUCK + 1):
+            assert_saved(out.gateway.send(phone=f"132-123-12{number:02}"))
+        assert_saved(out.gateway.send(city="Behind them"))
+    with no_keys(out):
+        runs = [draining.drain(out.gateway.system, wait=False) for _ in range(3)]
+        assert [run and (run.stuck, run.accepted) for run in runs] == [(5, 0), (1, 1), (0, 0)]
+    assert out.drain().accepted == 6
+    assert out.files == []
+
+
+def test_what_is_no_file_of_ours_stops_no_drain(out: Outage) -> None:
+    with out.away():
+        assert_saved(out.gateway.send(city="X"))
+    folder = out.gateway.system.spool.folder
+    (folder / "0.post").mkdir()
+    (folder / "1.post").symlink_to(folder / "nowhere")
+    (folder / "2.post").write_text("something else")
+    drained = out.drain()
+    assert (drained.accepted, drained.broken, drained.waiting) == (1, 1, 0)
+    assert out.gateway.system.spool.is_empty()
+
+
+def test_file_cut_short_anywhere_is_broken(out: Outage) -> None:
+    with out.away():
+        assert_saved(out.gateway.send(city="X"))
+    (path,) = out.files
+    content = path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises(BrokenFile):
+            out.gateway.system.spool.read(path)
+
+
+def test_draft_of_a_process_that_was_killed_is_swept(out: Outage) -> None:
+    folder = out.gateway.system.spool.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    old, young = folder / "a.post.0.part", folder / "b.post.0.part"
+    for path in (old, young):
+        path.write_text("city=X")
+    os.utime(old, (time.time() - 7200,) * 2)
+    out.drain()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_address_in_which_a_secret_may_be_anywhere_comes_back_as_it_was_read(out: Outage) -> None:
+    with out.away():
+        answer = out.gateway.post(b"command=lead_set&mode=insert", query="note=ai_token&city=X")
+        assert_saved(answer)
+        assert_nothing_of(b"city", out.gateway.system.spool.folder)
+    assert out.drain().accepted == 1
+    lead = out.gateway.lead(1001)
+    assert lead is not None
+    assert (lead["city"], lead["notes"][0]["text"]) == ("X", "ai_token")
+
+
+def test_drained_post_has_the_headers_of_one_that_did_not_wait(out: Outage) -> None:
+    headers = {"User-Agent": "old-form/1", "X-Dry-Run": "0", "Idempotency-Key": "k"}
+    body = b"command=lead_set&mode=insert&city="
+    out.gateway.post(body + b"A", headers=headers | {"Idempotency-Key": "j"})
+    with out.away():
+        assert_saved(out.gateway.post(body + b"B", headers=headers))
+    out.drain()
+    first, second = out.gateway.journal()
+    assert second["headers"] == first["headers"] | {"idempotency-key": "k"}
+
+
+def test_key_of_the_node_that_is_damaged_is_said_and_stops_nobody(
+    out: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    system = out.gateway.system
+    seen = system.snapshot._rows
+    system.snapshot._rows = None
+    with out.away():
+        assert_saved(out.gateway.send(city="Before"))
+        (system.spool.folder / ".node-key").write_text("damaged")
+        answer = out.gateway.send(city="X")
+        assert answer.headers["X-Gateway-Error"] == "spool_full"
+        system.snapshot._rows = seen
+        assert_saved(out.gateway.send(city="Y"))
+    drained = out.drain()
+    assert (drained.unreadable, drained.accepted, drained.waiting) == (1, 1, 1)
+    assert "no key any more" in caplog.text
+
+
+def test_spool_that_takes_nothing_is_not_ready(out: Outage) -> None:
+    folder = out.gateway.system.spool.folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("in its place")
+    ready = out.gateway.app.test_client().get("/readyz")
+    assert (ready.status_code, ready.data) == (503, b"spool: cannot be written")
+
+
+def test_table_that_a_backup_holds_makes_nobody_wait_for_ever(out: Outage, engine: str) -> None:
+    if engine != "mariadb":
+        pytest.skip("the other engines wait for a table as they wait for a row")
+    with out.gateway.system.engine.connect() as holder:
+        holder.exec_driver_sql("LOCK TABLES lead READ")
+        begun = time.monotonic()
+        assert_saved(out.gateway.send(city="X"))
+        assert time.monotonic() - begun < 3 * LOCK_SECONDS
+        holder.exec_driver_sql("UNLOCK TABLES")
+    assert out.drain().accepted == 1
+
+
+def test_any_server_starts_the_threads_at_its_first_request(tmp_path: Path) -> None:
+    program = (
+        "import threading, wsgi\n"
+        "names = lambda: sorted(t.name for t in threading.enumerate() if 'gateway' in t.name)\n"
+        "before = names()\n"
+        "for _ in range(3): wsgi.app.test_client().get('/healthz')\n"
+        "print(before, names())"
+    )
+    environment = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db",
+        "GATEWAY_SPOOL_DIR": f"{tmp_path}/spool",
+        "PATH": os.environ["PATH"],
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=config.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "[] ['gateway-keeper']\n"
+
+
+def test_post_that_waits_for_a_connection_is_let_go(out: Outage) -> None:
+    proxy, system = out.proxy, out.gateway.system
+    if proxy is None:
+        pytest.skip("SQLite has no connection that is waited for")
+    system.engine.dispose()
+    proxy.stall()
+    threading.Timer(0.2, system.breaker.trip).start()
+    begun = time.monotonic()
+    assert_saved(out.gateway.send(city="X"))
+    assert time.monotonic() - begun < CONNECT_SECONDS
+    proxy.flow()
+    system.breaker.close()
+    assert out.drain().accepted == 1

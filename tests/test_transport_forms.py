@@ -105,6 +105,8 @@ def test_large_binary_is_exact_and_quick() -> None:
         (b"a%3D1%26ai_token%3DS&b=1", b"&b=1"),
         (b"a=b%26ai%255Ftoken%3DS&b=1", b"a=&b=1"),
         (b'a={"\\u0061i_token":"S"}&b=1', b"a=&b=1"),
+        (b"ai_%u0074oken=S&ai_\\token=S", b"ai_%u0074oken=&ai_\\token="),
+        (b'a={"ai_\\\\u0074oken":"S"}&b=1', b"a=&b=1"),
         (b"a=1\r\nb=2\r\n ai.token = S\r\nc=3", b"a=1\r\nb=2\r\n ai.token ="),
         (b"a%20ai%5Ftoken=S\nai_token=S", b"a%20ai%5Ftoken="),
         (b"a=ai%5Ftoken=S\nai_token=S", b"a="),

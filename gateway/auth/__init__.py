@@ -15,7 +15,7 @@ from sqlalchemy import Engine, bindparam, select
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from gateway.auth.snapshot import Snapshot
-from gateway.contract import Caller, Credentials, System
+from gateway.contract import SECRETS, Caller, Credentials, System
 from gateway.database import look_up
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
@@ -213,11 +213,15 @@ class Passwords:
 
 
 def claimed(credentials: Credentials) -> str:
-    """Return the login id that was sent, whether it is right or not; empty where there is none."""
+    """Return the login id that was sent, right or not; empty where it may be a secret, or none."""
     try:
-        named, _, _ = _gathered(credentials)
+        named, password, _ = _gathered(credentials)
     except AuthenticationFailed:
-        named = credentials.login_id
+        named, password = credentials.login_id, credentials.password
+    # A name alone in the header is how programs send a token.
+    is_token = not password and named != credentials.login_id.strip()
+    if is_token or any(each in named.lower() for each in SECRETS):
+        return ""
     return storable(clean(named[:191]))[:191]
 
 

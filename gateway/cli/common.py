@@ -28,6 +28,9 @@ PIPE_WIDTH = 10_000
 NO_SUCH_TABLE = frozenset({"42P01", "42703", "42S02", "42S22"})
 """SQL states of PostgreSQL and MariaDB for a missing table or column; SQLite has words."""
 
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn round how the text behind them is shown."""
+
 
 class Noun(AppGroup):
     """A group of commands about one kind of thing; trouble with the database is one sentence."""
@@ -96,7 +99,9 @@ def read(statement: Select[Any]) -> Sequence[Any]:
 
 def show_json(value: Any) -> None:
     """Print ``value`` as JSON; times are in ISO form."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=datetime.isoformat))
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=datetime.isoformat)
+    # JSON escapes the controls up to the space; some terminals obey those behind them, too.
+    click.echo(_visible(text, kept="\n"))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -113,4 +118,18 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return str(value)
+    return _visible(str(value), kept="\n\t")
+
+
+def _visible(text: str, *, kept: str) -> str:
+    """Return ``text`` with what steers a terminal written out, as JSON writes it.
+
+    Bodies and names reach us from anybody, and a post must not do anything to who looks at it.
+    """
+    return "".join(
+        f"\\u{ord(each):04x}" if _steers(each) and each not in kept else each for each in text
+    )
+
+
+def _steers(character: str) -> bool:
+    return character in _TURNS or unicodedata.category(character) == "Cc"

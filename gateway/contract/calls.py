@@ -62,7 +62,8 @@ class Call:
     ``form`` has neither credentials nor the command in it. ``leading_plus`` are the names whose
     value began with an unescaped ``+``, which a urlencoded body turns into a space. ``body`` and
     ``query`` are the bytes to keep in the journal: exact, but with the secrets cut out; ``body`` is
-    ``None`` where it may not be kept (too large, or so broken that secrets cannot be found).
+    ``None`` where it may not be kept (too large, or so broken that secrets cannot be found), and so
+    is ``query``.
     ``started`` is a reading of ``time.perf_counter_ns``, for the duration in the journal.
     ``headers`` are those that the journal keeps so that the call can be made again.
     ``stored`` gets the id of the lead that the call stores, one at most: the journal has one row
@@ -89,7 +90,7 @@ class Call:
     origin: str = ""
     content_type: str = ""
     caller_request_id: str = ""
-    query: bytes = b""
+    query: bytes | None = b""
     body: bytes | None = b""
     body_size: int = 0
     body_sha256: str = ""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from gateway import repeats
 from gateway.contract import System
-from gateway.database import in_transaction, reading
+from gateway.database import has_one_writer, in_transaction, reading, write_back
 from gateway.journal import strangers
 from gateway.journal.recording import IS_OPEN
 from gateway.journal.sweeping import remove_unnamed
@@ -24,6 +24,10 @@ LATE = timedelta(days=7)
 time when it came."""
 
 AT_ONCE = 500
+"""Rows in one transaction."""
+
+AT_ONCE_ALONE = 100
+"""Rows in one transaction where posts wait for it: they lie apart, each dirties several pages."""
 
 _submission = Submission.__table__
 _is_stranger = _submission.c.caller.is_(None)
@@ -83,6 +87,7 @@ def purge(system: System, which: Due) -> Iterator[int]:
         cursor = (rows[-1].received_at, rows[-1].request_id)
         gone = [row.request_id for row in rows]
         in_transaction(system.engine, partial(_forget, gone))
+        write_back(system.engine)
         remove_unnamed(system, {row.stored_sha256 for row in rows} - {None})
         yield len(gone)
     while in_transaction(system.engine, _forget_some_keys) == AT_ONCE:
@@ -101,12 +106,13 @@ def _forget_some_keys(connection: Connection) -> int:
 
 def _next(system: System, which: Due, cursor: tuple[Any, ...] | None) -> Any:
     order = (_submission.c.received_at, _submission.c.request_id)
+    at_once = min(AT_ONCE, AT_ONCE_ALONE) if has_one_writer(system.engine) else AT_ONCE
     statement = (
         select(*order, _submission.c.stored_sha256)
         .where(_submission.c.received_at < max(which.settled, which.unhandled, which.strangers))
         .where(or_(*which.condition().values()))
         .order_by(*order)
-        .limit(AT_ONCE)
+        .limit(at_once)
     )
     if cursor is not None:
         at, request_id = cursor

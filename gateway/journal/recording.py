@@ -1,7 +1,5 @@
 """Writes the row of a post, in the transaction of its lead or in one of its own."""
 
-import hashlib
-import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from gateway import repeats
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
+from gateway.journal import reducing
 from gateway.journal.outcomes import ACCEPTED, UNHANDLED
 from gateway.journal.replacing import supersede
 from gateway.models import Submission
+from gateway.normal import digest
 
 _submission = Submission.__table__
 IS_OPEN = (
@@ -102,8 +103,10 @@ def record(
         },
     )
     _add_keys(connection, call.request_id, keys)
+    if superseded_by:
+        reducing.follow(connection, call.request_id, first=superseded_by)
     if call.replay_of and outcome == ACCEPTED:
-        supersede(connection, call.replay_of, by=call.request_id)
+        supersede(connection, call.replay_of, by=call.request_id, lead_id=lead_id)
 
 
 def is_recorded(connection: Connection, request_id: str) -> bool:
@@ -131,18 +134,10 @@ def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) 
 def fields_digest(call: Call, caller: Caller | None) -> bytes:
     """Return 16 bytes that are equal for two posts of one caller with the same fields and values.
 
-    Credentials and the order of names do not count, nor in which form the body came.
+    What counts as the same is what counts so for repeats.
     """
-    said = (
-        caller.name if caller else "",
-        call.command,
-        call.form,
-        [
-            (each.field, each.name, hashlib.sha256(each.content).hexdigest())
-            for each in call.uploads
-        ],
-    )
-    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).digest()
+    name = caller.name if caller else ""
+    return digest("retry", f"{repeats.fields_digest(call).hex()} {name}")
 
 
 def retry_of(

@@ -26,7 +26,12 @@ _hold = (
 _supersede = (
     update(_submission)
     .where(_submission.c.request_id == bindparam("id"))
-    .values(outcome=SUPERSEDED, superseded_by=bindparam("by"), handled_at=bindparam("now"))
+    .values(
+        outcome=SUPERSEDED,
+        superseded_by=bindparam("by"),
+        lead_id=bindparam("lead"),
+        handled_at=bindparam("now"),
+    )
 )
 
 
@@ -54,6 +59,10 @@ def closed(row: Mapping[str, Any]) -> str:
     return ""
 
 
-def supersede(connection: Connection, request_id: str, *, by: str) -> None:
-    """Say of the post ``request_id`` that ``by`` stands in its place."""
-    connection.execute(_supersede, {"id": request_id, "by": by, "now": datetime.now(UTC)})
+def supersede(connection: Connection, request_id: str, *, by: str, lead_id: int | None) -> None:
+    """Say of the post ``request_id`` that ``by`` stands in its place; the lead is now its own, too.
+
+    So an export and an erasure of the lead find it, whatever else it says of the person.
+    """
+    row = {"id": request_id, "by": by, "lead": lead_id, "now": datetime.now(UTC)}
+    connection.execute(_supersede, row)

@@ -26,8 +26,6 @@ class Submission(db.Model):  # type: ignore[name-defined]
     ``handled_at`` when somebody settled a post that was refused or failed. ``recorded_at`` is when
     the row was written, long after ``received_at`` where the post was drained. ``fields_digest``
     finds accepted posts of one caller with the same fields.
-    ``recorded_at`` is when the row was written, long after ``received_at`` where the post was
-    drained. ``fields_digest`` finds accepted posts of one caller with the same fields.
     """
 
     __tablename__ = "submission"

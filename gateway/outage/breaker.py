@@ -4,12 +4,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, event
+
+TICK_SECONDS = 0.05
 
 RETRY_SECONDS = 1.0
 """How often it is tried whether the database is back."""
@@ -31,18 +34,28 @@ class _Turn:
 class Breaker:
     """Knows whether the database is away, and who is waiting for it.
 
-    ``is_probed`` says that a thread of this process looks whether it is back; without one, a post
-    tries once a second.
+    Where no thread of this process looks whether it is back, a post tries once a second.
     """
 
     def __init__(self) -> None:
-        self.is_probed = False
+        self._probed_in: int | None = None
         self._lock = threading.Lock()
         self._is_open = False
         self._tripped_at = float("-inf")
         self._retry_at = 0.0
         self._turns: set[_Turn] = set()
         self._mine = threading.local()
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether a thread of this very process looks: none survives a fork."""
+        return self._probed_in == os.getpid()
+
+    def begin_probing(self) -> bool:
+        """Take note that a thread looks from now on; ``False`` where one does already."""
+        with self._lock:
+            is_new, self._probed_in = not self.is_probed, os.getpid()
+        return is_new
 
     @property
     def is_open(self) -> bool:
@@ -102,7 +115,8 @@ class Breaker:
 
     def watch(self, engine: Engine) -> None:
         """Know which connections of ``engine`` threads are at work with."""
-        event.listen(engine, "do_connect", self._check)
+        if engine.dialect.name != "sqlite":
+            event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "connect", self._note)
         event.listen(engine, "checkout", self._check_out)
 
@@ -110,6 +124,25 @@ class Breaker:
         turn = getattr(self._mine, "turn", None)
         if turn is not None and turn.is_post and self._tripped_at > turn.started:
             raise Away
+
+    def _connect(self, dialect: Any, record: Any, args: Any, arguments: Any) -> Any:
+        """Return a new connection; a post waits for it only until the database counts as away.
+
+        No driver gives a connection up in less than two seconds, for each address of the server.
+        """
+        self._check()
+        turn = getattr(self._mine, "turn", None)
+        if turn is None or not turn.is_post:
+            return None
+        made: Future[Any] = Future()
+        threading.Thread(
+            target=_make, args=(made, lambda: dialect.connect(*args, **arguments)), daemon=True
+        ).start()
+        while not wait([made], TICK_SECONDS).done:
+            if self._tripped_at > turn.started:
+                made.add_done_callback(_close)
+                raise Away
+        return made.result()
 
     def _note(self, connection: Any, record: Any) -> None:
         turn = getattr(self._mine, "turn", None)
@@ -119,6 +152,19 @@ class Breaker:
     def _check_out(self, connection: Any, record: Any, proxy: Any) -> None:
         self._check()
         self._note(connection, record)
+
+
+def _make(made: Future[Any], connect: Callable[[], Any]) -> None:
+    try:
+        made.set_result(connect())
+    except BaseException as error:  # who waits for it raises it
+        made.set_exception(error)
+
+
+def _close(made: Future[Any]) -> None:
+    """Close a connection that came too late."""
+    with suppress(Exception):
+        made.result().close()
 
 
 def shut(connection: Any) -> None:

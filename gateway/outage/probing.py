@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, delete, insert
@@ -71,32 +72,49 @@ class Watchdog:
         """Whether the server answers in time, at the second try where it has closed the first."""
         for _ in range(2):
             begun = time.monotonic()
-            if self._ask():
+            question = _Question(self._engine, self._connection)
+            self._connection = None
+            question.start()
+            question.join(ANSWER_SECONDS)
+            if question.is_alive():
+                question.give_up()
+                return False
+            if question.is_answered:
+                self._connection = question.connection
                 return True
             if time.monotonic() - begun >= ANSWER_SECONDS:
                 return False
         return False
 
-    def _ask(self) -> bool:
-        try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            timer = threading.Timer(ANSWER_SECONDS, self._give_up, [self._connection])
-            timer.daemon = True
-            timer.start()
-            try:
-                self._connection.exec_driver_sql("SELECT 1").scalar()
-                self._connection.rollback()
-            finally:
-                timer.cancel()
-        except SQLAlchemyError:
-            if self._connection is not None:
-                self._connection.invalidate()
-                self._connection.close()
-            self._connection = None
-            return False
-        return True
 
-    @staticmethod
-    def _give_up(connection: Connection) -> None:
-        shut(connection.connection.dbapi_connection)
+class _Question(threading.Thread):
+    """One question to the server, on its own thread: no driver makes a connection in less than two
+    seconds or gives up earlier."""
+
+    def __init__(self, engine: Engine, connection: Connection | None) -> None:
+        super().__init__(name="gateway-question", daemon=True)
+        self._engine = engine
+        self.connection = connection
+        self.is_answered = False
+        self._is_given_up = False
+
+    def run(self) -> None:
+        try:
+            if self.connection is None:
+                self.connection = self._engine.connect()
+            self.connection.exec_driver_sql("SELECT 1").scalar()
+            self.connection.rollback()
+            self.is_answered = not self._is_given_up
+        except SQLAlchemyError:
+            self.is_answered = False
+        if not self.is_answered and self.connection is not None:
+            with suppress(SQLAlchemyError):
+                self.connection.invalidate()
+                self.connection.close()
+
+    def give_up(self) -> None:
+        """Wait for no answer any more; the thread ends by itself."""
+        self._is_given_up = True
+        with suppress(SQLAlchemyError):
+            if self.connection is not None:
+                shut(self.connection.connection.dbapi_connection)

@@ -12,14 +12,14 @@ from typing import Any
 from marshmallow import ValidationError
 from sqlalchemy import Connection
 
-from gateway import auth, journal
+from gateway import auth, journal, repeats
 from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Call, Caller, Done, System
 from gateway.database import in_transaction, look_up
 from gateway.dispatch import attempt, perform
 from gateway.errors import Refused
 from gateway.formats import Flag
-from gateway.journal import finding, replacing
+from gateway.journal import finding, reducing, replacing
 from gateway.replaying.correcting import DRY_RUN, NOTHING, Corrections, corrected
 from gateway.transport.again import late_call, request_of
 from gateway.transport.identity import new_request_id
@@ -84,7 +84,7 @@ def replay(
     except CannotReplay as why_not:
         return Replayed(request_id=request_id, outcome=LEFT, messages=(str(why_not),))
     unknown = tuple(sorted(call.form.keys() - system.schema.readers.keys()))
-    retry = _accepted_retry(system, (sent, call), caller)
+    retry = _answered(row, system) or _accepted_retry(system, (sent, call), caller)
     if retry is not None:
         return _superseded(system, request_id, *retry, dry_run=dry_run)
     if dry_run:
@@ -107,10 +107,14 @@ def rebuild(row: Mapping[str, Any], system: System) -> Call:
         raise CannotReplay(f"it cannot be read: {error}") from None
     if body is None:
         raise CannotReplay("of its body only length and hash were kept; its sender must send it")
-    call = late_call(request_of(row, body=body, query=query), system.settings)
+    call = _sent(row, system, body=body, query=query)
     return replace(
         call, request_id=new_request_id(), replay_of=row["request_id"], idempotency_key=""
     )
+
+
+def _sent(row: Mapping[str, Any], system: System, *, body: bytes, query: bytes) -> Call:
+    return late_call(request_of(row, body=body, query=query), system.settings)
 
 
 def _check(call: Call, sent: Call, corrections: Corrections) -> None:
@@ -144,6 +148,29 @@ def _caller(row: Mapping[str, Any], login: str | None, system: System) -> Caller
     return caller
 
 
+def _answered(row: Mapping[str, Any], system: System) -> tuple[str, int | None] | None:
+    """Return the accepted post that the post of ``row`` repeats by its key, if there is one.
+
+    A repeat that did not wait for its first post was refused, and must not be done beside it.
+    """
+    caller = auth.known(row["caller"], system) if row["caller"] else None
+    if caller is None:
+        return None
+    body, query = journal.read_body(row, system), journal.read_query(row, system)
+    call = _sent(row, system, body=body or b"", query=query)
+    try:
+        key = repeats.key_of(call, caller, system.settings)
+        if key is not None:
+            repeats.look(system, key, call)
+    except repeats.Repeated as repeated:
+        first = repeated.first
+        if first.outcome == journal.ACCEPTED:
+            return first.request_id, first.lead_id
+    except Refused:  # what is wrong with its key was said when it came, and a replay needs none
+        pass
+    return None
+
+
 def _accepted_retry(
     system: System, calls: tuple[Call, ...], caller: Caller
 ) -> tuple[str, int | None] | None:
@@ -161,7 +188,8 @@ def _superseded(
 ) -> Replayed:
     def close(connection: Connection) -> None:
         journal.hold_original(connection, request_id)
-        replacing.supersede(connection, request_id, by=by)
+        replacing.supersede(connection, request_id, by=by, lead_id=lead_id)
+        reducing.follow(connection, request_id, first=by)
 
     if not dry_run:
         try:

@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,21 @@ __all__ = ["NODE", "BrokenFile", "Spool", "SpoolFull", "Waiting", "sealed_by"]
 
 log = logging.getLogger("gateway.spool")
 
-ENDING = ".post"
+ENDING, DRAFT = ".post", ".part"
 UNPROVEN, BROKEN = "unproven", "broken"
 
 REFUSED_SHARE = 4
 """Refused posts get one part in so many of the room: guesses must not crowd out leads."""
 
 _COUNTED_FOR = 1.0
+_COUNT_SHARE = 20
+"""A count of many files takes its time; it may take one part in so many of all time."""
+
+PUT_OFF_SECONDS = 60.0
+"""For how long a file is left alone that could not be done."""
+
+DRAFT_SECONDS = 3600.0
+"""How old a draft is that nobody writes any more; of a post that was not answered."""
 
 
 class SpoolFull(Exception):
@@ -55,8 +63,9 @@ class Spool:
         self.most = most
         self._sealer = sealer
         self._lock = threading.Lock()
-        self._counted_at = float("-inf")
+        self._count_at = float("-inf")
         self._bytes = 0
+        self._put_off: dict[str, float] = {}
 
     def save(
         self,
@@ -87,10 +96,22 @@ class Spool:
             raise SpoolFull from error
 
     def _take_room(self, size: int, most: int) -> None:
+        begun = time.monotonic()
         with self._lock:
-            if time.monotonic() - self._counted_at > _COUNTED_FOR:
-                self._bytes = self.waiting().bytes
-                self._counted_at = time.monotonic()
+            is_due = begun >= self._count_at
+            if is_due:
+                # Others go on by the last count meanwhile.
+                self._count_at = float("inf")
+        if is_due:
+            counted: int | None = None
+            try:
+                counted = self.waiting().bytes
+            finally:
+                now = time.monotonic()
+                with self._lock:
+                    self._bytes = self._bytes if counted is None else counted
+                    self._count_at = now + max(_COUNTED_FOR, _COUNT_SHARE * (now - begun))
+        with self._lock:
             if self._bytes + size > most:
                 log.error("the spool is full: %d bytes wait", self._bytes)
                 raise SpoolFull
@@ -98,32 +119,54 @@ class Spool:
 
     def paths(self) -> list[Path]:
         """Return the files that wait, in the order in which the posts came."""
-        found = [
-            *self.folder.glob(f"*{ENDING}"),
-            *(self.folder / UNPROVEN).glob(f"*{ENDING}"),
-        ]
-        return sorted(found, key=lambda path: path.name)
+        return [Path(path) for _, path in sorted((each.name, each.path) for each in self._files())]
 
     def is_empty(self) -> bool:
         """Whether no post waits."""
-        return not any(self._entries())
+        return not any(True for _ in self._files())
 
     def waiting(self) -> Waiting:
         """Return how much waits."""
-        sizes = list(self._entries())
-        return Waiting(posts=len(sizes), bytes=sum(sizes))
+        posts = size = 0
+        for entry in self._files():
+            with suppress(FileNotFoundError):  # drained just now
+                size += entry.stat().st_size
+                posts += 1
+        return Waiting(posts=posts, bytes=size)
 
-    def _entries(self) -> Iterator[int]:
+    def _files(self, ending: str = ENDING) -> Iterator[os.DirEntry[str]]:
         for folder in (self.folder, self.folder / UNPROVEN):
-            if not folder.is_dir():
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if entry.name.endswith(ending) and entry.is_file(follow_symlinks=False):
+                            yield entry
+            except (FileNotFoundError, NotADirectoryError):
                 continue
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.endswith(ENDING):
-                        try:
-                            yield entry.stat().st_size
-                        except FileNotFoundError:  # drained just now
-                            continue
+
+    def put_off(self, path: Path) -> None:
+        """Leave a file alone for a while, in this process."""
+        self._put_off[path.name] = time.monotonic() + PUT_OFF_SECONDS
+
+    def is_put_off(self, path: Path) -> bool:
+        """Whether the file is left alone for now."""
+        if time.monotonic() < self._put_off.get(path.name, 0):
+            return True
+        self._put_off.pop(path.name, None)
+        return False
+
+    def sweep(self) -> None:
+        """Remove the drafts of processes that ended while they wrote."""
+        for entry in self._files(DRAFT):
+            with suppress(OSError):
+                if time.time() - entry.stat().st_mtime > DRAFT_SECONDS:
+                    os.unlink(entry.path)
+
+    def check(self) -> None:
+        """Raise OSError where no post can be saved."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(self.folder, ".probe", b"")
+        (self.folder / ".probe").unlink(missing_ok=True)
 
     def read(self, path: Path) -> tuple[dict[str, Any], bytes]:
         """Return the header and the body of a file. Raises BrokenFile and CannotOpen."""
@@ -167,7 +210,7 @@ class Spool:
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:
-    draft = folder / f"{name}.{secrets.token_hex(8)}.part"
+    draft = folder / f"{name}.{secrets.token_hex(8)}{DRAFT}"
     try:
         with open(draft, "xb", opener=_private) as file:
             file.write(content)

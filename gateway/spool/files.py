@@ -45,10 +45,12 @@ def unpack(
         opened = (node_sealer() if words[1] == _BY_NODE else sealer).open(sealed)
     except FileNotFoundError as error:
         raise CannotOpen("the key of this node is gone") from error
+    except ValueError as error:
+        raise CannotOpen("the key of this node is no key any more") from error
     head, _, body = opened.partition(b"\n")
     try:
         return dict(json.loads(head)), body
-    except ValueError:
+    except (TypeError, ValueError):
         raise BrokenFile("its header is no JSON") from None
 
 

@@ -58,6 +58,9 @@ def set_later(connection: Connection, stored: Stored, at: datetime) -> frozenset
     names |= {row.field for row in history if row.received_at is None and row.changed_at > at}
     if stored.row["created_at"] > at and not _creator_is_known(connection, lead_id, later, at):
         names |= _set_at_creation(connection, stored, history)
+    if "address" in names:
+        # The second line of an older address would stand beside the newer one.
+        names.add("address_2")
     return frozenset(names - {"notes"})
 
 

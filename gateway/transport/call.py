@@ -92,11 +92,11 @@ def build(request: Request, settings: Settings) -> Call:
             _key(said.get("idempotency_key", "")) or _key(header("idempotency-key", ""))
         ),
         accept=header("accept", ""),
-        origin=header_text(header("origin", "")),
-        content_type=header_text(header("content-type", "")),
-        caller_request_id=header_text(header("x-request-id", "")),
+        origin=_kept_header(request.headers, "origin"),
+        content_type=_kept_header(request.headers, "content-type"),
+        caller_request_id=_kept_header(request.headers, "x-request-id"),
         headers=_kept_headers(request.headers),
-        query=redact.form(request.query) or b"",
+        query=redact.form(request.query),
         body=kept,
         body_size=request.body.size,
         body_sha256=request.body.sha256,
@@ -165,10 +165,14 @@ def _command(said: Mapping[str, str]) -> str:
 
 
 def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: header_text(headers.get(name, "")) for name in _KEPT_HEADERS}
-    return {
-        name: value for name, value in kept.items() if value and not redact.mentions(value.encode())
-    }
+    kept = {name: _kept_header(headers, name) for name in _KEPT_HEADERS}
+    return {name: value for name, value in kept.items() if value}
+
+
+def _kept_header(headers: Mapping[str, str], name: str) -> str:
+    """Return the header as the journal may have it: not at all where a secret may stand in it."""
+    text = header_text(headers.get(name, ""))
+    return "" if redact.mentions(text.encode()) else text
 
 
 def _given(said: Mapping[str, str], name: str) -> str:

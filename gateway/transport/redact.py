@@ -105,11 +105,14 @@ def unread(body: bytes) -> bytes | None:
 
 
 def _layers(raw: bytes) -> Iterator[bytes]:
-    """Yield ``raw`` and what is under its escapes, in lower case and, for UTF-16, without NULs."""
+    """Yield ``raw`` and what is under its escapes, in lower case and without backslashes.
+
+    Without NULs as well, which makes ASCII of what was UTF-16.
+    """
     for left in reversed(range(_LAYERS)):
-        yield raw.translate(_LOWER, b"\0")
-        # JSON's escapes of ASCII are percent escapes written in another way.
-        opened = forms.unquote(raw.replace(rb"\u00", b"%")) if left else raw
+        yield raw.translate(_LOWER, b"\0\\")
+        # Escapes of ASCII in JSON and by JavaScript's escape() are percent escapes, only longer.
+        opened = forms.unquote(raw.replace(rb"\u00", b"%").replace(b"%u00", b"%")) if left else raw
         if opened == raw:
             return
         raw = opened

@@ -155,7 +155,8 @@ def running(database_url: str, folder: Path, **settings: str) -> Iterator[LiveGa
     try:
         gateway = LiveGateway(environment, folder, process)
         yield gateway
-        assert "Traceback" not in gateway.log
+        log = gateway.log
+        assert "Traceback" not in log, log[max(0, log.find("Traceback") - 500) :][:5_000]
     finally:
         process.terminate()
         process.wait(PATIENCE)

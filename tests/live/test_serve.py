@@ -82,6 +82,8 @@ def serving(checkout: Path, port: int | str, **settings: str) -> Iterator[Served
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            # Tests that run in the background ignore Ctrl-C, and so would all that they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         yield Served(process, output)
