@@ -87,6 +87,7 @@ def _save(
         if named is None and refusal is None:
             # Its plugin is asked again at the drain.
             caller = None
+    body, query = journal.keepable(call, system)
     header: dict[str, Any] = {
         "request_id": call.request_id,
         "received_at": call.received_at.isoformat(),
@@ -94,12 +95,12 @@ def _save(
         "path": call.path,
         "address": call.address,
         "headers": _headers(call),
-        "query": (call.query or b"").decode("latin-1"),
+        "query": (query or b"").decode("latin-1"),
         "caller": caller.name if caller else None,
         "named": named,
         "body_size": call.body_size,
         "body_sha256": call.body_sha256,
-        "has_body": call.body is not None,
+        "has_body": body is not None,
     }
     is_proven, is_secret = True, False
     if refusal is not None:
@@ -113,13 +114,13 @@ def _save(
             header["credentials"] = asdict(call.credentials)
             is_proven, is_secret = False, True
         if call.body is None or call.query is None:
-            # The bytes cannot be kept because a secret may stand anywhere in them.
+            # The bytes cannot be kept without secret keys: a secret may stand anywhere in them.
             header["read"] = _read(call)
             is_secret = True
     system.spool.save(
         call.request_id,
         header,
-        call.body or b"",
+        body or b"",
         is_secret=is_secret,
         is_proven=is_proven,
         is_refused=refusal is not None,

@@ -80,15 +80,23 @@ def list_posts(
 @journals.command("show")
 @click.argument("request_id", metavar="ID", type=OneLine(36))
 @click.option("--body", "with_body", is_flag=True, help="The body too, and nothing masked.")
+@click.option(
+    "--secret",
+    "with_secrets",
+    is_flag=True,
+    help="With --body: also where it may hold credentials.",
+)
 @as_json
-def show(request_id: str, with_body: bool, as_json: bool) -> None:
+def show(request_id: str, with_body: bool, with_secrets: bool, as_json: bool) -> None:
     """Show one post whole; sensitive values are masked."""
+    if with_secrets and not with_body:
+        raise click.UsageError("--secret is for --body only; give both.")
     running = system()
     row = get(running, request_id)
     if row is None:
         raise click.ClickException(f"There is no post {request_id}.")
     shown = _shown(row) | {"replays": replays_of(running, request_id)}
-    shown |= _content(row, running, with_body=with_body)
+    shown |= _content(row, running, with_body=with_body, with_secrets=with_secrets)
     if as_json:
         show_json(shown)
     else:
@@ -152,10 +160,11 @@ def _has_body(row: Row) -> bool:
     return row["stored_sha256"] is not None or row.get("body") is not None
 
 
-def _content(row: Row, running: System, *, with_body: bool) -> dict[str, Any]:
+def _content(row: Row, running: System, *, with_body: bool, with_secrets: bool) -> dict[str, Any]:
     """Return what the post says, or why that cannot be read any more; never raises."""
     try:
-        body, query = journal.read_body(row, running), journal.read_query(row, running)
+        body = journal.read_body(row, running, with_secrets=with_secrets)
+        query = journal.read_query(row, running, with_secrets=with_secrets)
     except journal.Unreadable as error:
         return {"fields": None, "unreadable": f"{error}"}
     found: dict[str, Any] = {"unreadable": None}

@@ -63,7 +63,8 @@ class Call:
     value began with an unescaped ``+``, which a urlencoded body turns into a space. ``body`` and
     ``query`` are the bytes to keep in the journal: exact, but with the secrets cut out; ``body`` is
     ``None`` where it may not be kept (too large, or so broken that secrets cannot be found), and so
-    is ``query``.
+    is ``query``. ``unread`` and ``unread_query`` are then the bytes as they came, where there are
+    any: secrets may stand in them, so they are kept sealed or not at all.
     ``started`` is a reading of ``time.perf_counter_ns``, for the duration in the journal.
     ``headers`` are those that the journal keeps so that the call can be made again.
     ``stored`` gets the id of the lead that the call stores, one at most: the journal has one row
@@ -92,6 +93,8 @@ class Call:
     caller_request_id: str = ""
     query: bytes | None = b""
     body: bytes | None = b""
+    unread_query: bytes | None = field(default=None, repr=False)
+    unread: bytes | None = field(default=None, repr=False)
     body_size: int = 0
     body_sha256: str = ""
     fallback_charset_used: bool = False

@@ -6,7 +6,14 @@
 ``reducing`` takes a person out of rows.
 """
 
-from gateway.journal.bodies import Unreadable, is_erased, keep_body, read_body, read_query
+from gateway.journal.bodies import (
+    Unreadable,
+    is_erased,
+    keep_body,
+    keepable,
+    read_body,
+    read_query,
+)
 from gateway.journal.keys import search_keys, sent_keys
 from gateway.journal.outcomes import (
     ACCEPTED,
@@ -34,6 +41,7 @@ __all__ = [
     "is_erased",
     "is_recorded",
     "keep_body",
+    "keepable",
     "read_body",
     "read_query",
     "record",

@@ -91,7 +91,6 @@ def record(
             "duration_us": (time.perf_counter_ns() - call.started) // 1000,
             "body_size": call.body_size,
             "body_sha256": call.body_sha256,
-            "flags": _flags(call) or None,
             "headers": dict(call.headers) or None,
             "claimed": claimed[:191] or None,
             "replay_of": call.replay_of or None,
@@ -100,6 +99,7 @@ def record(
             "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
             "superseded_by": superseded_by or None,
             **kept_body,
+            "flags": ",".join(filter(None, (*_flags(call), kept_body["flags"]))) or None,
         },
     )
     _add_keys(connection, call.request_id, keys)
@@ -156,7 +156,7 @@ def retry_of(
     return None if row is None else (row.request_id, row.lead_id)
 
 
-def _flags(call: Call) -> str:
+def _flags(call: Call) -> list[str]:
     flags = []
     if call.fallback_charset_used:
         flags.append("fallback_charset")
@@ -164,4 +164,4 @@ def _flags(call: Call) -> str:
         flags.append("credentials_in_address")
     if call.late and not call.replay_of:
         flags.append("drained")
-    return ",".join(flags)
+    return flags

@@ -102,7 +102,7 @@ def rebuild(row: Mapping[str, Any], system: System) -> Call:
     had its answer, are not in it. Raises CannotReplay.
     """
     try:
-        body, query = journal.read_body(row, system), journal.read_query(row, system)
+        body, query = _bytes(row, system)
     except journal.Unreadable as error:
         raise CannotReplay(f"it cannot be read: {error}") from None
     if body is None:
@@ -110,6 +110,14 @@ def rebuild(row: Mapping[str, Any], system: System) -> Call:
     call = _sent(row, system, body=body, query=query)
     return replace(
         call, request_id=new_request_id(), replay_of=row["request_id"], idempotency_key=""
+    )
+
+
+def _bytes(row: Mapping[str, Any], system: System) -> tuple[bytes | None, bytes]:
+    # Credentials that stand in it go no further than in the post itself, when it came.
+    return (
+        journal.read_body(row, system, with_secrets=True),
+        journal.read_query(row, system, with_secrets=True),
     )
 
 
@@ -156,7 +164,7 @@ def _answered(row: Mapping[str, Any], system: System) -> tuple[str, int | None] 
     caller = auth.known(row["caller"], system) if row["caller"] else None
     if caller is None:
         return None
-    body, query = journal.read_body(row, system), journal.read_query(row, system)
+    body, query = _bytes(row, system)
     call = _sent(row, system, body=body or b"", query=query)
     try:
         key = repeats.key_of(call, caller, system.settings)

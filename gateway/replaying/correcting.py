@@ -71,10 +71,14 @@ def corrected(call: Call, corrections: Corrections, schema: LeadSchema) -> Call:
         problem=problem,
     )
     body, content_type = encode(mended)
+    # Where secrets could not be found they may stand in the fields, and so in the new body.
+    is_secret = call.body is None or call.query is None
     return replace(
         mended,
         query=b"",
-        body=body,
+        body=None if is_secret else body,
+        unread_query=None,
+        unread=body if is_secret else None,
         body_size=len(body),
         body_sha256=hashlib.sha256(body).hexdigest(),
         content_type=content_type,

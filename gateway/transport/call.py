@@ -22,7 +22,7 @@ log = logging.getLogger("gateway.transport")
 
 _TAKEN_OUT = CREDENTIALS | CONTROLS
 _CONTROL_LENGTH = 255
-_KEPT_HEADERS = ("accept", "idempotency-key", "x-dry-run", "user-agent")
+_KEPT_HEADERS = ("accept", "content-encoding", "idempotency-key", "x-dry-run", "user-agent")
 """What the journal needs to make the call again, and to tell which program sent it."""
 _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NO_COMMAND = "?"
@@ -67,6 +67,7 @@ def build(request: Request, settings: Settings) -> Call:
     except Exception:
         log.exception("%s could not be read", request.request_id)
         problem = Refused(f"Internal error, reference {request.request_id}", code="internal")
+    query = redact.form(request.query)
     said = {name: names.single(value) for name, value in sent.form.items() if name in _TAKEN_OUT}
     return Call(
         request_id=request.request_id,
@@ -96,8 +97,10 @@ def build(request: Request, settings: Settings) -> Call:
         content_type=_kept_header(request.headers, "content-type"),
         caller_request_id=_kept_header(request.headers, "x-request-id"),
         headers=_kept_headers(request.headers),
-        query=redact.form(request.query),
+        query=query,
         body=kept,
+        unread_query=request.query if query is None else None,
+        unread=(request.body.content or None) if kept is None else None,
         body_size=request.body.size,
         body_sha256=request.body.sha256,
         fallback_charset_used=sent.fallback_charset_used,
