@@ -146,13 +146,17 @@ def in_transaction(
     work: Callable[[Connection], Result],
     *,
     is_committed: Callable[[Connection], bool] | None = None,
+    one_statement: bool = False,
 ) -> Result:
     """Return what ``work(connection)`` returns, committed; conflicts with others are run again.
 
     ``work`` may run several times and must have no effects outside the transaction. A connection
     that breaks during COMMIT may have committed or not: ``is_committed`` then looks, on another
-    one; without it that is a fault.
+    one; without it that is a fault. ``one_statement`` says that ``work`` runs one and no more,
+    which then commits by itself, without the two messages to begin and to end.
     """
+    if one_statement:
+        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     for attempt in range(1, ATTEMPTS + 1):
         done = False
         try:

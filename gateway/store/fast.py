@@ -1,0 +1,256 @@
+"""New leads in few statements: the rows of many posts at once, past SQLAlchemy's statements.
+
+What is written is not said here a second time. A post writes into ``Rows`` as it would into a
+connection, by the same functions; here is only how those rows then reach the database: on
+PostgreSQL all of them in one statement, elsewhere in one a table. Whatever needs to read, change or
+delete is no business of ``Rows``, which raises NeedsConnection; such a post goes the plain way.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, cast
+
+from sqlalchemy import Column, Connection, Dialect, Engine, Insert, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import JSON, LargeBinary
+
+from gateway.models import Lead
+from gateway.models.base import UtcDateTime
+
+Row = Mapping[str, Any]
+
+_LEAD: Table = Lead.__table__
+_KEY = "lead_id"
+_NOT_YET = 0
+"""Stands for the id of the lead until the database has given one."""
+
+
+class NeedsConnection(Exception):
+    """The post does more than add rows for one new lead."""
+
+
+class Rows:
+    """The rows of one post that makes a lead, in place of a connection that would write them."""
+
+    inserted_primary_key = (_NOT_YET,)
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect
+        self.tables: dict[Table, list[Row]] = {}
+
+    def execute(self, statement: Any, rows: Any = None) -> "Rows":
+        """Keep ``rows`` of an insert. Raises NeedsConnection for every other statement."""
+        if not isinstance(statement, Insert) or rows is None:
+            raise NeedsConnection
+        kept = self.tables.setdefault(cast(Table, statement.table), [])
+        kept.extend(rows if isinstance(rows, list) else (rows,))
+        return self
+
+    def exec_driver_sql(self, statement: str, *_: Any) -> "Rows":
+        """Raise NeedsConnection: what a text of SQL writes is not known here."""
+        raise NeedsConnection
+
+    def as_connection(self) -> Connection:
+        """Return itself, for functions that take a connection and only insert through it."""
+        return cast(Connection, self)
+
+
+def can_write(engine: Engine) -> bool:
+    """Whether this engine gives the ids of several new leads at once."""
+    return engine.dialect.name in _WRITE and (
+        engine.dialect.name == "sqlite" or bool(getattr(engine.dialect, "insert_returning", False))
+    )
+
+
+def is_one_statement(engine: Engine) -> bool:
+    """Whether ``write`` is one statement here, which needs no transaction around it."""
+    return engine.dialect.name == "postgresql"
+
+
+def write(connection: Connection, posts: Sequence[Rows]) -> list[int]:
+    """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order."""
+    return _WRITE[connection.dialect.name](connection, posts)
+
+
+def _write_sqlite(connection: Connection, posts: Sequence[Rows]) -> list[int]:
+    # Nobody else writes until this transaction ends, so the ids can be counted here.
+    (last,) = connection.exec_driver_sql(_LAST_ID).one()
+    ids = [last + number for number in range(1, len(posts) + 1)]
+    for table, rows in _together(posts, ids).items():
+        columns = _columns(table, connection.dialect, with_key=True)
+        marks = ", ".join("?" * len(columns))
+        values = [_values(columns, row) for row in rows]
+        connection.exec_driver_sql(
+            _insert_into(table, connection.dialect, columns) + f"({marks})", values
+        )
+    return ids
+
+
+def _write_mariadb(connection: Connection, posts: Sequence[Rows]) -> list[int]:
+    columns = _columns(_LEAD, connection.dialect, with_key=False)
+    leads = [row for post in posts for row in post.tables[_LEAD]]
+    made = _insert_many(connection, _LEAD, columns, leads, " RETURNING lead_id")
+    ids = [lead_id for (lead_id,) in made]
+    for table, rows in _together(posts, ids).items():
+        if table is not _LEAD:
+            columns = _columns(table, connection.dialect, with_key=False)
+            _insert_many(connection, table, columns, rows)
+    return ids
+
+
+def _insert_many(
+    connection: Connection,
+    table: Table,
+    columns: "_Columns",
+    rows: Sequence[Row],
+    ending: str = "",
+) -> Any:
+    marks = f"({', '.join(['%s'] * len(columns))})"
+    statement = _insert_into(table, connection.dialect, columns)
+    statement += ", ".join([marks] * len(rows)) + ending
+    values = tuple(value for row in rows for value in _values(columns, row))
+    return connection.exec_driver_sql(statement, values)
+
+
+def _write_postgresql(connection: Connection, posts: Sequence[Rows]) -> list[int]:
+    rows = _together(posts, range(len(posts)))
+    # In one order, so that there are few statements to prepare.
+    tables = tuple(sorted(rows, key=lambda table: (table is not _LEAD, table.name)))
+    values = [_as_json(table, rows[table]) for table in tables]
+    made = connection.exec_driver_sql(_postgresql(tables), (len(posts), *values))
+    return [lead_id for (lead_id,) in made]
+
+
+_LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'lead'"
+_WRITE: Mapping[str, Callable[[Connection, Sequence[Rows]], list[int]]] = {
+    "sqlite": _write_sqlite,
+    "postgresql": _write_postgresql,
+    "mysql": _write_mariadb,
+    "mariadb": _write_mariadb,
+}
+
+
+def _together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]]:
+    """Return the rows of all posts by table, the leads' first, each with the id of its lead."""
+    found: dict[Table, list[Row]] = {_LEAD: []}
+    for post, lead_id in zip(posts, ids, strict=True):
+        for table, rows in post.tables.items():
+            kept = found.setdefault(table, [])
+            if _KEY in table.c:
+                kept.extend({**row, _KEY: lead_id} for row in rows)
+            else:
+                kept.extend(rows)
+    for table, rows in found.items():
+        if "digest" in table.c:
+            # Sorted, so that two transactions never lock index entries in two orders.
+            rows.sort(key=lambda row: row["digest"])
+    return found
+
+
+_Columns = Sequence[tuple[str, Callable[[Any], Any] | None]]
+
+
+@lru_cache(maxsize=256)
+def _columns(table: Table, dialect: Dialect, *, with_key: bool) -> _Columns:
+    """Return the columns that a row fills, each with what makes the driver's value of it.
+
+    A key that the database counts by itself is left out, but for a lead's own ``with_key``.
+    """
+    found = []
+    for column in table.c:
+        if column is table.autoincrement_column and not (with_key and table is _LEAD):
+            continue
+        adapt = column.type.dialect_impl(dialect).bind_processor(dialect)
+        if isinstance(column.type, JSON):
+            # The processor for JSON says null where the column is to be empty.
+            adapt = _json_text
+        found.append((column.name, adapt))
+    return tuple(found)
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _values(columns: _Columns, row: Row) -> tuple[Any, ...]:
+    get = row.get
+    return tuple([get(name) if adapt is None else adapt(get(name)) for name, adapt in columns])
+
+
+@lru_cache(maxsize=256)
+def _insert_into(table: Table, dialect: Dialect, columns: _Columns) -> str:
+    quote = dialect.identifier_preparer.quote
+    names = ", ".join(quote(name) for name, _ in columns)
+    return f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608 names of our own
+
+
+def _as_json(table: Table, rows: Sequence[Row]) -> str:
+    """Return ``rows`` as one text: to take it apart is less work than to bind each value."""
+    special = _special(table)
+    return json.dumps(
+        [
+            {
+                name: special[name](value) if name in special else value
+                for name, value in row.items()
+                if value is not None
+            }
+            | {"nth": number}
+            for number, row in enumerate(rows)
+        ],
+        separators=(",", ":"),
+    )
+
+
+@lru_cache(maxsize=64)
+def _special(table: Table) -> Mapping[str, Callable[[Any], Any]]:
+    """Return the columns whose values JSON does not know, each with how it is then written."""
+    return {column.name: write for column in table.c if (write := _how(column)) is not None}
+
+
+def _how(column: Column[Any]) -> Callable[[Any], Any] | None:
+    if isinstance(column.type, UtcDateTime):
+        return _time
+    return _hex if isinstance(column.type, LargeBinary) else None
+
+
+def _time(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _hex(value: bytes) -> str:
+    return rf"\x{value.hex()}"
+
+
+@lru_cache(maxsize=256)
+def _postgresql(tables: tuple[Table, ...]) -> str:
+    """Return the one statement that writes rows of these tables; ``lead_id`` in them is a number
+    from 0 on, in whose place the statement puts the id that it draws."""
+    dialect = postgresql.dialect()
+    quote = dialect.identifier_preparer.quote
+    parts = [
+        "made AS MATERIALIZED (SELECT number, nextval((SELECT "
+        "pg_get_serial_sequence('lead', 'lead_id'))::regclass) AS lead_id "
+        "FROM generate_series(0, %s - 1) AS number)"
+    ]
+    for table in tables:
+        counted = None if table is _LEAD else table.autoincrement_column
+        columns = [column for column in table.c if column is not counted]
+        sources = ", ".join(
+            "made.lead_id" if column.name == _KEY else f"sent.{quote(column.name)}"
+            for column in columns
+        )
+        kinds = ", ".join(
+            f"{quote(column.name)} {column.type.dialect_impl(dialect).compile(dialect)}"
+            for column in columns
+        )
+        joined = " JOIN made ON made.number = sent.lead_id" if _KEY in table.c else ""
+        names = ", ".join(quote(column.name) for column in columns)
+        insert = f"INSERT INTO {quote(table.name)} ({names}) SELECT {sources} FROM "  # noqa: S608
+        parts.append(
+            f"into_{table.name} AS ({insert} json_to_recordset(%s::json) "
+            f"AS sent({kinds}, nth integer){joined} ORDER BY sent.nth)"
+        )
+    return f"WITH {', '.join(parts)} SELECT lead_id FROM made ORDER BY number"  # noqa: S608
