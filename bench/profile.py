@@ -27,6 +27,7 @@ from bench.servers import ENGINES, engine_names, prepare, settings, workplace
 from gateway import auth, respond, transport
 from gateway.app import create_app
 from gateway.commands import lead_set
+from gateway.store import fast
 from gateway.transport import call, reading
 
 STEPS = (
@@ -35,7 +36,8 @@ STEPS = (
     (auth, "identify", "login"),
     (lead_set, "parse", "schema"),
     (lead_set, "resolve", "references"),
-    (lead_set, "store", "store: Python and SQLAlchemy"),
+    (lead_set, "store", "store: what to write"),
+    (fast, "commit", "store: rows into the database"),
     (respond, "render", "answer"),
     (transport, "dispatch", "dispatch and log"),
 )

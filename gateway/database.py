@@ -146,21 +146,17 @@ def in_transaction(
     work: Callable[[Connection], Result],
     *,
     is_committed: Callable[[Connection], bool] | None = None,
-    one_statement: bool = False,
 ) -> Result:
     """Return what ``work(connection)`` returns, committed; conflicts with others are run again.
 
     ``work`` may run several times and must have no effects outside the transaction. A connection
     that breaks during COMMIT may have committed or not: ``is_committed`` then looks, on another
-    one; without it that is a fault. ``one_statement`` says that ``work`` runs one and no more,
-    which then commits by itself, without the two messages to begin and to end.
+    one; without it that is a fault.
     """
-    if one_statement:
-        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
     for attempt in range(1, ATTEMPTS + 1):
         done = False
         try:
-            with _turn(engine), engine.begin() as connection:
+            with turn(engine), engine.begin() as connection:
                 result = work(connection)
                 done = True
             return result
@@ -179,7 +175,8 @@ def in_transaction(
 
 
 @contextmanager
-def _turn(engine: Engine) -> Iterator[None]:
+def turn(engine: Engine) -> Iterator[None]:
+    """Wait until no other process writes, where only one can."""
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         yield

@@ -7,15 +7,19 @@ delete is no business of ``Rows``, which raises NeedsConnection; such a post goe
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
 
+from psycopg import RawCursor
 from sqlalchemy import Column, Connection, Dialect, Engine, Insert, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import JSON, LargeBinary
 
+from gateway.database import turn
 from gateway.models import Lead
 from gateway.models.base import UtcDateTime
 
@@ -65,67 +69,98 @@ def can_write(engine: Engine) -> bool:
     )
 
 
-def is_one_statement(engine: Engine) -> bool:
-    """Whether ``write`` is one statement here, which needs no transaction around it."""
-    return engine.dialect.name == "postgresql"
-
-
 def write(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order."""
-    return _WRITE[connection.dialect.name](connection, posts)
+    dialect = connection.dialect
+    driver = connection.connection.driver_connection
+    try:
+        return _WRITE[dialect.name](driver, dialect, posts)
+    except dialect.loaded_dbapi.Error as error:
+        gone = dialect.is_disconnect(error, cast(Any, driver), None)
+        if gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            "a new lead",
+            None,
+            error,
+            dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=gone,
+            dialect=dialect,
+        ) from error
 
 
-def _write_sqlite(connection: Connection, posts: Sequence[Rows]) -> list[int]:
+def commit(engine: Engine, posts: Sequence[Rows]) -> list[int]:
+    """Write the rows of ``posts`` in a transaction of their own, committed; return as ``write``.
+
+    Raises whatever the driver raises; then each post is to be run again by itself.
+    """
+    with turn(engine):
+        borrowed = engine.raw_connection()
+        try:
+            with _transaction(engine.dialect.name, borrowed.driver_connection) as driver:
+                return _WRITE[engine.dialect.name](driver, engine.dialect, posts)
+        except Exception:
+            # In whatever state it is, nobody else is to get it.
+            borrowed.invalidate()
+            raise
+        finally:
+            borrowed.close()
+
+
+@contextmanager
+def _transaction(name: str, driver: Any) -> Iterator[Any]:
+    if name == "postgresql":
+        # A single statement commits by itself, without two messages more.
+        driver.autocommit = True
+        yield driver
+        driver.autocommit = False
+        return
+    if name == "sqlite":
+        driver.execute("BEGIN IMMEDIATE")
+    yield driver
+    driver.commit()
+
+
+def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[int]:
     # Nobody else writes until this transaction ends, so the ids can be counted here.
-    (last,) = connection.exec_driver_sql(_LAST_ID).one()
+    (last,) = driver.execute(_LAST_ID).fetchone()
     ids = [last + number for number in range(1, len(posts) + 1)]
     for table, rows in _together(posts, ids).items():
-        columns = _columns(table, connection.dialect, with_key=True)
-        marks = ", ".join("?" * len(columns))
-        values = [_values(columns, row) for row in rows]
-        connection.exec_driver_sql(
-            _insert_into(table, connection.dialect, columns) + f"({marks})", values
+        columns = _columns(table, dialect, with_key=True)
+        driver.executemany(
+            _insert_into(table, dialect, columns, ("?",)), [_values(columns, row) for row in rows]
         )
     return ids
 
 
-def _write_mariadb(connection: Connection, posts: Sequence[Rows]) -> list[int]:
-    columns = _columns(_LEAD, connection.dialect, with_key=False)
+def _write_mariadb(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[int]:
+    def insert(table: Table, rows: Sequence[Row], ending: str = "") -> Any:
+        columns = _columns(table, dialect, with_key=False)
+        statement = _insert_into(table, dialect, columns, ("%s",) * len(rows)) + ending
+        cursor.execute(statement, [value for row in rows for value in _values(columns, row)])
+        return cursor
+
+    cursor = driver.cursor()
     leads = [row for post in posts for row in post.tables[_LEAD]]
-    made = _insert_many(connection, _LEAD, columns, leads, " RETURNING lead_id")
-    ids = [lead_id for (lead_id,) in made]
+    ids = [lead_id for (lead_id,) in insert(_LEAD, leads, " RETURNING lead_id")]
     for table, rows in _together(posts, ids).items():
         if table is not _LEAD:
-            columns = _columns(table, connection.dialect, with_key=False)
-            _insert_many(connection, table, columns, rows)
+            insert(table, rows)
     return ids
 
 
-def _insert_many(
-    connection: Connection,
-    table: Table,
-    columns: "_Columns",
-    rows: Sequence[Row],
-    ending: str = "",
-) -> Any:
-    marks = f"({', '.join(['%s'] * len(columns))})"
-    statement = _insert_into(table, connection.dialect, columns)
-    statement += ", ".join([marks] * len(rows)) + ending
-    values = tuple(value for row in rows for value in _values(columns, row))
-    return connection.exec_driver_sql(statement, values)
-
-
-def _write_postgresql(connection: Connection, posts: Sequence[Rows]) -> list[int]:
+def _write_postgresql(driver: Any, _: Dialect, posts: Sequence[Rows]) -> list[int]:
     rows = _together(posts, range(len(posts)))
     # In one order, so that there are few statements to prepare.
     tables = tuple(sorted(rows, key=lambda table: (table is not _LEAD, table.name)))
-    values = [_as_json(table, rows[table]) for table in tables]
-    made = connection.exec_driver_sql(_postgresql(tables), (len(posts), *values))
+    sent = (len(posts), *(_as_json(table, rows[table]) for table in tables))
+    made = RawCursor(driver).execute(_postgresql(tables), sent, prepare=True)
     return [lead_id for (lead_id,) in made]
 
 
 _LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'lead'"
-_WRITE: Mapping[str, Callable[[Connection, Sequence[Rows]], list[int]]] = {
+_WRITE: Mapping[str, Callable[[Any, Dialect, Sequence[Rows]], list[int]]] = {
     "sqlite": _write_sqlite,
     "postgresql": _write_postgresql,
     "mysql": _write_mariadb,
@@ -180,11 +215,13 @@ def _values(columns: _Columns, row: Row) -> tuple[Any, ...]:
     return tuple([get(name) if adapt is None else adapt(get(name)) for name, adapt in columns])
 
 
-@lru_cache(maxsize=256)
-def _insert_into(table: Table, dialect: Dialect, columns: _Columns) -> str:
+@lru_cache(maxsize=1024)
+def _insert_into(table: Table, dialect: Dialect, columns: _Columns, marks: tuple[str, ...]) -> str:
+    """Return the statement for as many rows as there are ``marks``, one of which is for a value."""
     quote = dialect.identifier_preparer.quote
     names = ", ".join(quote(name) for name, _ in columns)
-    return f"INSERT INTO {quote(table.name)} ({names}) VALUES "  # noqa: S608 names of our own
+    values = ", ".join(f"({', '.join([mark] * len(columns))})" for mark in marks)
+    return f"INSERT INTO {quote(table.name)} ({names}) VALUES {values}"  # noqa: S608 our own names
 
 
 def _as_json(table: Table, rows: Sequence[Row]) -> str:
@@ -233,9 +270,9 @@ def _postgresql(tables: tuple[Table, ...]) -> str:
     parts = [
         "made AS MATERIALIZED (SELECT number, nextval((SELECT "
         "pg_get_serial_sequence('lead', 'lead_id'))::regclass) AS lead_id "
-        "FROM generate_series(0, %s - 1) AS number)"
+        "FROM generate_series(0, $1::integer - 1) AS number)"
     ]
-    for table in tables:
+    for place, table in enumerate(tables, start=2):
         counted = None if table is _LEAD else table.autoincrement_column
         columns = [column for column in table.c if column is not counted]
         sources = ", ".join(
@@ -250,7 +287,7 @@ def _postgresql(tables: tuple[Table, ...]) -> str:
         names = ", ".join(quote(column.name) for column in columns)
         insert = f"INSERT INTO {quote(table.name)} ({names}) SELECT {sources} FROM "  # noqa: S608
         parts.append(
-            f"into_{table.name} AS ({insert} json_to_recordset(%s::json) "
+            f"into_{table.name} AS ({insert} json_to_recordset(${place}::json) "
             f"AS sent({kinds}, nth integer){joined} ORDER BY sent.nth)"
         )
     return f"WITH {', '.join(parts)} SELECT lead_id FROM made ORDER BY number"  # noqa: S608

@@ -140,6 +140,10 @@ def alone(engine: Engine, job: Job[Result]) -> Result:
 
 def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
     """Run the jobs one after another in one transaction."""
+    if all(job.ready is not None for job in batch):
+        for job, lead_id in zip(batch, fast.commit(engine, _rows(batch)), strict=True):
+            job.lead_id = lead_id
+        return
 
     def work(connection: Connection) -> None:
         # Together and in one order, as each post alone does it.
@@ -160,13 +164,15 @@ def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
         written = next((job for job in batch if job.error is None), None)
         return written is None or written.is_committed(connection)
 
-    one_statement = fast.is_one_statement(engine) and all(job.ready for job in batch)
-    database.in_transaction(engine, work, is_committed=is_committed, one_statement=one_statement)
+    database.in_transaction(engine, work, is_committed=is_committed)
 
 
 def _write(connection: Connection, jobs: list[Job[Result]]) -> None:
     """Write the rows that are ready."""
-    rows = [job.ready.rows for job in jobs if job.ready is not None]
-    if rows:
-        for job, lead_id in zip(jobs, fast.write(connection, rows), strict=True):
+    if jobs:
+        for job, lead_id in zip(jobs, fast.write(connection, _rows(jobs)), strict=True):
             job.lead_id = lead_id
+
+
+def _rows(jobs: list[Job[Result]]) -> list[fast.Rows]:
+    return [job.ready.rows for job in jobs if job.ready is not None]
