@@ -17,7 +17,7 @@ import config
 from bench import filling, report, run_table
 from bench.body import TEMPLATE
 from bench.cases import FIRST_NEW, PLUGIN, Case, cases
-from bench.load import Load, drive, driver, is_success, post
+from bench.load import DRAIN, Load, drive, driver, is_success, post
 from bench.run_table import Sample
 from bench.servers import ENGINES, Server, engine_names, prepare, serve, settings, workplace
 from gateway.app import create_app
@@ -59,7 +59,7 @@ class Bench:
         for case in chosen:
             first = self._first(case, known, size)
             before = self._rows()
-            run = self._measure("", case.body, first, connections)
+            run = self._measure("", case.body, first, connections, drain=case.drain)
             self._check(case, run.load, before)
             if case.makes:
                 self.fresh += run.load.answers
@@ -71,7 +71,7 @@ class Bench:
 
     def warm(self) -> None:
         for name in CONFIGURATIONS:
-            run = self._measure(name, TEMPLATE, self.fresh, 16, WARM_UP)
+            run = self._measure(name, TEMPLATE, self.fresh, 16, seconds=WARM_UP)
             self.fresh += run.load.answers
 
     def _first(self, case: Case, known: int, size: int) -> int:
@@ -83,7 +83,14 @@ class Bench:
         return known
 
     def _measure(
-        self, name: str, body: str, first: int, connections: int, seconds: float | None = None
+        self,
+        name: str,
+        body: str,
+        first: int,
+        connections: int,
+        *,
+        seconds: float | None = None,
+        drain: float = DRAIN,
     ) -> report.Run:
         server = self.servers[name]
         before = server.processor_seconds()
@@ -94,6 +101,7 @@ class Bench:
             connections=connections,
             seconds=seconds or self.seconds,
             template=body,
+            drain=drain,
         )
         after = server.processor_seconds()
         share = [(late - early) / load.seconds for early, late in zip(before, after, strict=True)]

@@ -9,8 +9,10 @@ delete is no business of ``Rows``, which raises NeedsConnection; such a post goe
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, cast
 
 from psycopg import RawCursor
@@ -129,7 +131,7 @@ def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[
     for table, rows in _together(posts, ids).items():
         columns = _columns(table, dialect, with_key=True)
         driver.executemany(
-            _insert_into(table, dialect, columns, ("?",)), [_values(columns, row) for row in rows]
+            _insert_into(table, dialect, columns, ("?",)), [columns.values(row) for row in rows]
         )
     return ids
 
@@ -138,7 +140,7 @@ def _write_mariadb(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list
     def insert(table: Table, rows: Sequence[Row], ending: str = "") -> Any:
         columns = _columns(table, dialect, with_key=False)
         statement = _insert_into(table, dialect, columns, ("%s",) * len(rows)) + ending
-        cursor.execute(statement, [value for row in rows for value in _values(columns, row)])
+        cursor.execute(statement, [value for row in rows for value in columns.values(row)])
         return cursor
 
     cursor = driver.cursor()
@@ -185,7 +187,24 @@ def _together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row
     return found
 
 
-_Columns = Sequence[tuple[str, Callable[[Any], Any] | None]]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """The columns that a row fills: how to take them out of it, and which need another form."""
+
+    names: tuple[str, ...]
+    take: Callable[[Row], tuple[Any, ...]]
+    adapt: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def values(self, row: Row) -> Sequence[Any]:
+        """Return what the driver takes for ``row``, in the order of ``names``."""
+        try:
+            values = list(self.take(row))
+        except KeyError:
+            values = [row.get(name) for name in self.names]
+        for place, adapt in self.adapt:
+            if values[place] is not None:
+                values[place] = adapt(values[place])
+        return values
 
 
 @lru_cache(maxsize=256)
@@ -194,33 +213,29 @@ def _columns(table: Table, dialect: Dialect, *, with_key: bool) -> _Columns:
 
     A key that the database counts by itself is left out, but for a lead's own ``with_key``.
     """
-    found = []
-    for column in table.c:
-        if column is table.autoincrement_column and not (with_key and table is _LEAD):
-            continue
-        adapt = column.type.dialect_impl(dialect).bind_processor(dialect)
-        if isinstance(column.type, JSON):
-            # The processor for JSON says null where the column is to be empty.
-            adapt = _json_text
-        found.append((column.name, adapt))
-    return tuple(found)
-
-
-def _json_text(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
-def _values(columns: _Columns, row: Row) -> tuple[Any, ...]:
-    get = row.get
-    return tuple([get(name) if adapt is None else adapt(get(name)) for name, adapt in columns])
+    columns = [
+        column
+        for column in table.c
+        if column is not table.autoincrement_column or (with_key and table is _LEAD)
+    ]
+    adapt = []
+    for place, column in enumerate(columns):
+        # The processor for JSON says null where the column is to be empty.
+        is_json = isinstance(column.type, JSON)
+        kind = column.type.dialect_impl(dialect)
+        process = json.dumps if is_json else kind.bind_processor(dialect)
+        if process is not None:
+            adapt.append((place, process))
+    names = tuple(column.name for column in columns)
+    return _Columns(names, itemgetter(*names), tuple(adapt))
 
 
 @lru_cache(maxsize=1024)
 def _insert_into(table: Table, dialect: Dialect, columns: _Columns, marks: tuple[str, ...]) -> str:
     """Return the statement for as many rows as there are ``marks``, one of which is for a value."""
     quote = dialect.identifier_preparer.quote
-    names = ", ".join(quote(name) for name, _ in columns)
-    values = ", ".join(f"({', '.join([mark] * len(columns))})" for mark in marks)
+    names = ", ".join(quote(name) for name in columns.names)
+    values = ", ".join(f"({', '.join([mark] * len(columns.names))})" for mark in marks)
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES {values}"  # noqa: S608 our own names
 
 
