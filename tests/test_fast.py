@@ -14,6 +14,7 @@ from stored_rows import change, everything, rows
 from werkzeug.test import Client
 
 from gateway.contract import System
+from gateway.formats import EmailAddress
 from gateway.models import Login, Submission, db
 from gateway.schema import parse
 from gateway.store import fast
@@ -125,6 +126,12 @@ def test_compiled_readers_read_what_plain_ones_read(
     slow = {name: replace(reader, quick=None) for name, reader in readers.items()}
     sent = {"mode": mode, **form}
     assert parse(sent, system.schema) == parse(sent, replace(system.schema, readers=slow))
+
+
+@given(address=st.from_regex(EmailAddress._PLAIN, fullmatch=True))
+def test_usual_addresses_are_ones_that_the_library_takes(address: str) -> None:
+    field = EmailAddress(254)
+    assert field._is_address(address) or field._is_special(address)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ class EmailAddress(fields.String):
 
     wire_type = "String"
     # The usual address needs no library, which takes a hundred times as long; it takes all of these
-    # (tests/test_formats.py holds the two against each other).
+    # (tests/test_fast.py holds the two against each other).
     _PLAIN = re.compile(
         r"(?=.{1,100}\Z)[A-Za-z0-9_+-]{1,30}(?:\.[A-Za-z0-9_+-]{1,30}){0,1}"
         r"@(?:[A-Za-z0-9]{1,20}(?:-[A-Za-z0-9]{1,20}){0,2}\.){1,3}[A-Za-z]{2,20}"
