@@ -1,5 +1,6 @@
 """The short ways of speed give what the plain ways give: rows, values, answers."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -15,10 +16,12 @@ from werkzeug.test import Client
 
 from gateway.contract import System
 from gateway.formats import EmailAddress
-from gateway.models import Login, Submission, db
+from gateway.models import Lead, Login, RepeatKey, Submission, SubmissionKey, db
 from gateway.schema import parse
+from gateway.sealing import MARK, TEXT_MARK
 from gateway.store import fast
 from gateway.testing import Gateway
+from tests.test_sealing import KEYS
 
 MakeGateway = Callable[..., Gateway]
 
@@ -67,7 +70,8 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def written(gateway: Gateway) -> list[list[dict[str, Any]]]:
     """Return every row of lead and journal, without what differs from post to post."""
-    tables = [*everything(gateway), rows(gateway, Submission)]
+    models = (Submission, SubmissionKey, RepeatKey)
+    tables = [*everything(gateway), *(rows(gateway, model) for model in models)]
     return [[comparable(row) for row in table] for table in tables]
 
 
@@ -83,7 +87,12 @@ def comparable(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @settings(max_examples=60)
-@given(form=FORMS, extra=st.sampled_from([{}, {"match_update": "1"}, {"external_id": "E-1"}]))
+@given(
+    form=FORMS,
+    extra=st.sampled_from(
+        [{}, {"match_update": "1"}, {"external_id": "E-1"}, {"idempotency_key": "key-1"}]
+    ),
+)
 def test_both_ways_write_the_same_rows(
     gateway: Gateway,
     monkeypatch: pytest.MonkeyPatch,
@@ -97,6 +106,38 @@ def test_both_ways_write_the_same_rows(
             answer = gateway.send(**form, **extra)
         found.append((answer.status, answer.status_message, written(gateway)))
     assert found[0] == found[1]
+
+
+def test_short_way_writes_what_every_post_has(gateway: Gateway) -> None:
+    answer = gateway.send(full_name="Ann Lee", phone="+1 503 555 0100", email="ann@example.com")
+    row = rows(gateway, Submission)[-1]
+    assert row["lead_id"] == answer.lead_id
+    assert row["recorded_at"] >= row["received_at"]
+    assert len(row["fields_digest"]) == 16
+    keys = [row["request_id"] for row in rows(gateway, SubmissionKey)]
+    assert keys.count(answer.headers["X-Request-Id"]) == 3
+    assert gateway.journal()[-1]["lead_id"] == answer.lead_id
+
+
+@pytest.mark.parametrize("extra", [{}, {"match_update": "1", "match_phone": "1"}])
+def test_short_way_seals_what_the_plain_way_seals(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, extra: dict[str, str]
+) -> None:
+    gateway = make_gateway(GATEWAY_SECRET_KEYS=KEYS[:1])
+    gateway.send(full_name="Ann Lee")
+    shown = []
+    for way in (plain(monkeypatch), nullcontext()):
+        clear(gateway)
+        with way:
+            answer = gateway.send(full_name="Bob Ray", govt_id="123-45-6789", **extra)
+        (lead,), (post,) = rows(gateway, Lead), rows(gateway, Submission)
+        assert lead["govt_id"].startswith(TEXT_MARK)
+        assert bytes(post["body"]).startswith(MARK)
+        assert answer.lead_id is not None
+        found = gateway.lead(answer.lead_id)
+        assert found is not None
+        shown.append((found["govt_id"], found["full_name"]))
+    assert shown == [("*******6789", "Bob Ray")] * 2
 
 
 def clear(gateway: Gateway) -> None:
@@ -147,6 +188,7 @@ def system(gateway: Gateway) -> System:
     return gateway.system
 
 
+REFERENCE = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 POSTS = (
     b"command=lead_set&mode=insert&ai_login_id=web&ai_login_password=secret&full_name=Ann+Lee",
     b"command=lead_set&mode=insert&ai_login_id=web&ai_login_password=wrong",
@@ -168,6 +210,31 @@ def test_answer_is_the_same_before_flask_and_behind_it(
         app = make_gateway(logins=[{"name": "web", "password": "secret"}]).app
         answers.append(answer_of(app, behind=behind, path=path, body=body, accept=accept))
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("http_errors", [True, False])
+def test_repeat_and_outage_are_answered_the_same_before_flask_and_behind_it(
+    make_gateway: MakeGateway, http_errors: bool
+) -> None:
+    found = []
+    sent = {"path": "/service", "body": POSTS[0] + b"&idempotency_key=k", "accept": ""}
+    for behind in (True, False):
+        gateway = make_gateway(
+            logins=[{"name": "web", "password": "secret"}], GATEWAY_HTTP_ERRORS=http_errors
+        )
+        answers = [answer_of(gateway.app, behind=behind, **sent) for _ in range(2)]
+        gateway.system.breaker.is_probed = True
+        gateway.system.breaker.trip()
+        answers.append(answer_of(gateway.app, behind=behind, **sent))
+        assert "x-gateway-repeat" in answers[1][1]
+        assert (answers[2][0], answers[2][1]["x-gateway-error"]) == (
+            503 if http_errors else 200,
+            "spooled",
+        )
+        assert answers[2][1]["access-control-allow-origin"] == "*"
+        plain = [(status, sorted(headers.items()), body) for status, headers, body in answers]
+        found.append(REFERENCE.sub("…", repr(plain)))
+    assert found[0] == found[1]
 
 
 def answer_of(app: Flask, *, behind: bool, path: str, body: bytes, accept: str) -> Any:

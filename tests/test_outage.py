@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -460,13 +461,14 @@ def test_erasing_takes_the_posts_of_one_person(out: Outage) -> None:
     assert out.drain().accepted == 1
 
 
-def test_commit_whose_answer_is_lost_is_done_once(out: Outage) -> None:
+@pytest.mark.parametrize("field", ["external_id", "full_name"])
+def test_commit_whose_answer_is_lost_is_done_once(out: Outage, field: str) -> None:
     proxy = out.proxy
     if proxy is None:
         pytest.skip("SQLite has no connection that breaks")
     for number in range(6):
         proxy.cut_commits(1)
-        answer = out.gateway.send(external_id=f"cut-{number}")
+        answer = out.gateway.send(**{field: f"cut-{number}"})
         if answer.status != 0:
             assert_saved(answer)
         out.gateway.system.breaker.close()
@@ -483,13 +485,38 @@ def test_commit_whose_answer_is_lost_is_done_once(out: Outage) -> None:
     assert len(out.gateway.journal()) == 6
 
 
-def test_commit_that_is_lost_with_the_database_is_done_once(out: Outage) -> None:
+def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage) -> None:
+    proxy = out.proxy
+    if proxy is None:
+        pytest.skip("SQLite has no connection that breaks")
+    out.gateway.send(full_name="The first connection finds out what the server can do")
+    proxy.cut_commits(3)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda n: out.gateway.send(full_name=f"Ann {n}"), range(40)))
+    proxy.cut_commits(0)
+    assert proxy.cuts == 3
+    for number, answer in enumerate(answers):
+        if answer.status:
+            assert_saved(answer)
+            continue
+        assert answer.lead_id is not None
+        lead = out.gateway.lead(answer.lead_id)
+        assert lead is not None
+        assert lead["full_name"] == f"Ann {number}"
+    out.gateway.system.breaker.close()
+    out.drain()
+    assert out.files == []
+    assert out.gateway.count() == len(out.gateway.journal()) == 41
+
+
+@pytest.mark.parametrize("field", ["external_id", "full_name"])
+def test_commit_that_is_lost_with_the_database_is_done_once(out: Outage, field: str) -> None:
     proxy = out.proxy
     if proxy is None:
         pytest.skip("SQLite has no connection that breaks")
     proxy.after_cut = proxy.refuse
     proxy.cut_commits(1)
-    saved = assert_saved(out.gateway.send(external_id="lost"))
+    saved = assert_saved(out.gateway.send(**{field: "lost"}))
     proxy.after_cut = None
     assert len(out.files) == 1
     proxy.accept()

@@ -17,6 +17,10 @@ Quick = Callable[[str], Any]
 take."""
 
 
+_SIMPLE = {fields.String, fields.Integer, fields.Float, fields.Boolean}
+"""Marshmallow's own that run no code of others."""
+
+
 class NotPlain(Exception):
     """The value is one for the plain way."""
 
@@ -24,9 +28,13 @@ class NotPlain(Exception):
 def compiled(
     field: fields.Field, name: str, *, longest: int | None, many: bool, structured: bool
 ) -> Quick | None:
-    """Return the short way through ``field``, ``None`` where it has steps that this cannot know."""
+    """Return the short way through ``field``, ``None`` where it has steps that this cannot know.
+
+    A class of a plugin's own has none: its code runs once for a value, with all that guards it.
+    """
     has_own_steps = (
-        type(field).deserialize is not fields.Field.deserialize
+        not (type(field).__module__.startswith("gateway.formats") or type(field) in _SIMPLE)
+        or type(field).deserialize is not fields.Field.deserialize
         or field.validators
         or field.pre_load
         or field.post_load
