@@ -122,6 +122,23 @@ def test_of_many_posts_only_those_that_the_database_refuses_fail(gateway: Gatewa
     assert keys_are_right(gateway)
 
 
+def test_post_that_was_committed_unseen_is_not_run_again(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = group._commit
+
+    def unseen(engine: Any, batch: list[Any]) -> None:
+        commit(engine, batch)
+        raise ConnectionResetError("the answer is lost, and nobody can say what it was")
+
+    monkeypatch.setattr(group, "_commit", unseen)
+    answers = send_all(gateway, [{"full_name": f"Ann {n}", "note": "n"} for n in range(16)])
+    names = {row["lead_id"]: row["full_name"] for row in rows(gateway, Lead)}
+    assert [names[answer.lead_id] for answer in answers] == [f"Ann {n}" for n in range(16)]
+    assert count(gateway, LeadNote.__table__) == 16
+    assert count(gateway, Submission.__table__) == len(names) == 17
+
+
 def test_posts_wait_out_a_database_that_stalls(gateway: Gateway) -> None:
     posts = [{"full_name": f"Ann {n}"} for n in range(24)]
     with ThreadPoolExecutor(1) as sender:

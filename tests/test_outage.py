@@ -485,16 +485,23 @@ def test_commit_whose_answer_is_lost_is_done_once(out: Outage, field: str) -> No
     assert len(out.gateway.journal()) == 6
 
 
-def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage) -> None:
+@pytest.mark.parametrize("goes_away", [False, True])
+def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage, goes_away: bool) -> None:
     proxy = out.proxy
     if proxy is None:
         pytest.skip("SQLite has no connection that breaks")
     out.gateway.send(full_name="The first connection finds out what the server can do")
-    proxy.cut_commits(3)
+    # With the database away nobody can look whether the batch was committed.
+    proxy.after_cut = proxy.refuse if goes_away else None
+    cuts = 1 if goes_away else 3
+    proxy.cut_commits(cuts)
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda n: out.gateway.send(full_name=f"Ann {n}"), range(40)))
-    proxy.cut_commits(0)
-    assert proxy.cuts == 3
+    assert proxy.cuts == cuts
+    proxy.after_cut = None
+    if goes_away:
+        proxy.accept()
+    out.gateway.system.breaker.close()
     for number, answer in enumerate(answers):
         if answer.status:
             assert_saved(answer)
@@ -503,7 +510,6 @@ def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage) -> None:
         lead = out.gateway.lead(answer.lead_id)
         assert lead is not None
         assert lead["full_name"] == f"Ann {number}"
-    out.gateway.system.breaker.close()
     out.drain()
     assert out.files == []
     assert out.gateway.count() == len(out.gateway.journal()) == 41

@@ -17,7 +17,7 @@ from gateway import database, journal, repeats
 from gateway.contract import Call, Caller, LeadEvent, Parsed, Rejected, System, Upload
 from gateway.store import claims, fast, writing
 from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first_claims
-from gateway.store.group import CLEAN, Job, Ready, alone
+from gateway.store.group import CLEAN, Committed, Job, Ready, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
 from gateway.store.references import NewPool, make_pool
@@ -77,7 +77,7 @@ def store(
     )
     try:
         return _write_claimed(post, prepared)
-    except DBAPIError:
+    except (DBAPIError, Committed):
         # Where the connection broke during COMMIT the journal tells what the caller must hear.
         done = database.look_up(
             system.engine, lambda connection: journal.decision_of(connection, call.request_id)

@@ -34,6 +34,10 @@ CLEAN = (Refused, repeats.Repeated, claims.Unclaimed)
 """What a post may raise while nothing of it is written yet, so that its neighbours can go on."""
 
 
+class Committed(Exception):
+    """The post is in the database, and what its work returned is lost: the journal knows it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ready(Generic[Result]):
     """What a post writes, where that is known before its transaction: the rows of a new lead.
@@ -96,7 +100,7 @@ class Group(Generic[Result]):
         self._is_led = False
 
     def run(self, engine: Engine, job: Job[Result]) -> Result:
-        """Return what the work of ``job`` returns, committed."""
+        """Return what the work of ``job`` returns, committed. Raises Committed."""
         with self._lock:
             self._queue.append(job)
             job.leads, self._is_led = not self._is_led, True
@@ -104,7 +108,12 @@ class Group(Generic[Result]):
             job.woken.wait()
         if job.leads:
             self._lead(engine)
-        return job.outcome() if job.is_done else alone(engine, job)
+        if job.is_done:
+            return job.outcome()
+        # The batch may be in the database though its COMMIT was not answered, and nobody could say.
+        if database.look_up(engine, job.is_committed):
+            raise Committed
+        return alone(engine, job)
 
     def _lead(self, engine: Engine) -> None:
         with self._lock:
