@@ -62,15 +62,17 @@ def drive(
     connections: int,
     seconds: float,
     template: str = TEMPLATE,
+    drain: float = DRAIN,
 ) -> Load:
     """Return what ``connections`` clients saw who post for ``seconds``.
 
-    Persons are numbered from ``first`` + 1; ``template`` is one that ``body`` takes.
+    Persons are numbered from ``first`` + 1; ``template`` is one that ``body`` takes;
+    ``drain`` is how long the last answers may take.
     """
     wanted: dict[str, Any] = {"first": first, "connections": connections, "seconds": seconds}
     if shutil.which("wrk") is None:
         return _by_threads(port, template, **wanted)
-    return _by_wrk(port, template, folder, **wanted)
+    return _by_wrk(port, template, folder, drain=drain, **wanted)
 
 
 def post(port: int, number: int, template: str = TEMPLATE) -> bytes:
@@ -94,12 +96,19 @@ def is_success(answer: bytes) -> bool:
 
 
 def _by_wrk(
-    port: int, template: str, folder: Path, *, first: int, connections: int, seconds: float
+    port: int,
+    template: str,
+    folder: Path,
+    *,
+    first: int,
+    connections: int,
+    seconds: float,
+    drain: float,
 ) -> Load:
     file = folder / "body"
     file.write_text(template)
     script = str(Path(__file__).with_name("post.lua"))
-    duration = math.ceil(seconds + DRAIN)
+    duration = math.ceil(seconds + drain)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{duration}s", "--timeout", "60s", "-s", script]
     url = f"http://127.0.0.1:{port}{PATH}"
     done = subprocess.run(

@@ -27,6 +27,7 @@ from bench.servers import ENGINES, engine_names, prepare, settings, workplace
 from gateway import auth, respond, transport
 from gateway.app import create_app
 from gateway.commands import lead_set
+from gateway.store import fast
 from gateway.transport import call, reading
 
 STEPS = (
@@ -35,7 +36,8 @@ STEPS = (
     (auth, "identify", "login"),
     (lead_set, "parse", "schema"),
     (lead_set, "resolve", "references"),
-    (lead_set, "store", "store: Python and SQLAlchemy"),
+    (lead_set, "store", "store: what to write"),
+    (fast, "commit", "store: rows into the database"),
     (respond, "render", "answer"),
     (transport, "dispatch", "dispatch and log"),
 )
@@ -48,7 +50,8 @@ WARM_UP = 50
 class Stopwatch:
     """Adds up, for one post at a time, what each step took of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
         self.taken: dict[str, int] = defaultdict(int)
         self._open: list[str] = []
         self._since = 0
@@ -64,7 +67,7 @@ class Stopwatch:
         self._open.pop()
 
     def _lap(self) -> None:
-        now = time.perf_counter_ns()
+        now = self._clock()
         if self._open:
             self.taken[self._open[-1]] += now - self._since
         self._since = now
@@ -119,21 +122,26 @@ def main() -> None:
     options = _options()
     with workplace(options.engines) as (folder, databases):
         profiles = {
-            engine: _profile(databases.make(engine), folder, options.posts)
-            for engine in options.engines
+            engine: _profile(databases.make(engine), folder, options) for engine in options.engines
         }
-    print(_table(profiles, options.posts))
+    print(_table(profiles, options))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/profile", description=__doc__)
     parser.add_argument("--engines", type=engine_names, default=ENGINES, metavar="NAME[,NAME]")
     parser.add_argument("--posts", type=int, default=1000, help="how many, on each engine")
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="count only what this process computes, for a machine that is busy with other things",
+    )
     return parser.parse_args()
 
 
-def _profile(url: str, folder: Path, posts: int) -> dict[str, float]:
+def _profile(url: str, folder: Path, options: argparse.Namespace) -> dict[str, float]:
     """Return the microseconds of each step on the engine of ``url``, in their order."""
+    posts: int = options.posts
     environment = settings(url, folder)
     prepare(environment)
     app = create_app(
@@ -143,7 +151,7 @@ def _profile(url: str, folder: Path, posts: int) -> dict[str, float]:
     # The first posts fill what is filled once: the login's slow hash, compiled statements.
     for number in range(WARM_UP):
         _post(app, number)
-    watch = Stopwatch()
+    watch = Stopwatch(time.thread_time_ns if options.processor else time.perf_counter_ns)
     watch.watch(engine)
     with watch.steps():
         taken = [_taken(watch, app, number) for number in range(WARM_UP, WARM_UP + posts)]
@@ -174,10 +182,11 @@ def _post(app: Callable[..., Any], number: int) -> None:
         raise SystemExit(f"This post was not taken: {answer.decode()}")
 
 
-def _table(profiles: Mapping[str, Mapping[str, float]], posts: int) -> str:
+def _table(profiles: Mapping[str, Mapping[str, float]], options: argparse.Namespace) -> str:
     names = dict.fromkeys(name for steps in profiles.values() for name in steps)
     lines = [
-        f"Microseconds of each step, {posts} posts on each engine, "
+        f"Microseconds of {'processor time of ' if options.processor else ''}each step, "
+        f"{options.posts} posts on each engine, "
         f"load {os.getloadavg()[0]:.2f} at the end.",
         "",
         f"| step | {' | '.join(profiles)} |",

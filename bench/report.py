@@ -101,6 +101,11 @@ def when_and_where(facts: Mapping[str, Any]) -> str:
     )
 
 
+def load_average() -> float:
+    """Return the load of the machine over the last minute."""
+    return os.getloadavg()[0]
+
+
 def write(name: str, results: Mapping[str, Any], shown: str) -> None:
     """Keep ``results`` in results/``name``.json, and ``shown`` in the section of bench/``name`` in
     the README beside this file."""

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -465,13 +466,14 @@ def test_erasing_takes_the_posts_of_one_person(out: Outage) -> None:
     assert out.drain().accepted == 1
 
 
-def test_commit_whose_answer_is_lost_is_done_once(out: Outage) -> None:
+@pytest.mark.parametrize("field", ["external_id", "full_name"])
+def test_commit_whose_answer_is_lost_is_done_once(out: Outage, field: str) -> None:
     proxy = out.proxy
     if proxy is None:
         pytest.skip("SQLite has no connection that breaks")
     for number in range(6):
         proxy.cut_commits(1)
-        answer = out.gateway.send(external_id=f"cut-{number}")
+        answer = out.gateway.send(**{field: f"cut-{number}"})
         if answer.status != 0:
             assert_saved(answer)
         out.gateway.system.breaker.close()
@@ -488,13 +490,44 @@ def test_commit_whose_answer_is_lost_is_done_once(out: Outage) -> None:
     assert len(out.gateway.journal()) == 6
 
 
-def test_commit_that_is_lost_with_the_database_is_done_once(out: Outage) -> None:
+@pytest.mark.parametrize("goes_away", [False, True])
+def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage, goes_away: bool) -> None:
+    proxy = out.proxy
+    if proxy is None:
+        pytest.skip("SQLite has no connection that breaks")
+    out.gateway.send(full_name="The first connection finds out what the server can do")
+    # With the database away nobody can look whether the batch was committed.
+    proxy.after_cut = proxy.refuse if goes_away else None
+    cuts = 1 if goes_away else 3
+    proxy.cut_commits(cuts)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda n: out.gateway.send(full_name=f"Ann {n}"), range(40)))
+    assert proxy.cuts == cuts
+    proxy.after_cut = None
+    if goes_away:
+        proxy.accept()
+    out.gateway.system.breaker.close()
+    for number, answer in enumerate(answers):
+        if answer.status:
+            assert_saved(answer)
+            continue
+        assert answer.lead_id is not None
+        lead = out.gateway.lead(answer.lead_id)
+        assert lead is not None
+        assert lead["full_name"] == f"Ann {number}"
+    out.drain()
+    assert out.files == []
+    assert out.gateway.count() == len(out.gateway.journal()) == 41
+
+
+@pytest.mark.parametrize("field", ["external_id", "full_name"])
+def test_commit_that_is_lost_with_the_database_is_done_once(out: Outage, field: str) -> None:
     proxy = out.proxy
     if proxy is None:
         pytest.skip("SQLite has no connection that breaks")
     proxy.after_cut = proxy.refuse
     proxy.cut_commits(1)
-    saved = assert_saved(out.gateway.send(external_id="lost"))
+    saved = assert_saved(out.gateway.send(**{field: "lost"}))
     proxy.after_cut = None
     assert len(out.files) == 1
     proxy.accept()

@@ -13,7 +13,7 @@ from gateway.errors import Problem
 from gateway.journal import reducing
 from gateway.journal.outcomes import ACCEPTED, UNHANDLED
 from gateway.journal.replacing import supersede
-from gateway.models import Submission
+from gateway.models import Submission, SubmissionKey
 from gateway.normal import digest
 
 _submission = Submission.__table__
@@ -25,6 +25,7 @@ IS_OPEN = (
 """Whether a row waits for somebody: not accepted, not settled, and no other in its place."""
 
 _insert = insert(_submission)
+_insert_key = insert(SubmissionKey.__table__)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
 )
@@ -40,7 +41,6 @@ _find_retry = (
     .limit(1)
 )
 _find = select(_submission.c.request_id).where(_submission.c.request_id == bindparam("id"))
-_ADD_KEYS = "INSERT INTO submission_key (digest, request_id) VALUES "
 
 
 def record(
@@ -123,12 +123,9 @@ def decision_of(
 
 
 def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) -> None:
-    if not keys:
-        return
-    # One plain statement: of a list of rows SQLAlchemy makes one anew for each post.
-    row = "(?, ?)" if connection.dialect.paramstyle == "qmark" else "(%s, %s)"
-    values = tuple(part for each in sorted(keys) for part in (each, request_id))
-    connection.exec_driver_sql(_ADD_KEYS + ", ".join([row] * len(keys)), values)
+    if keys:
+        rows = [{"digest": each, "request_id": request_id} for each in sorted(keys)]
+        connection.execute(_insert_key, rows)
 
 
 def fields_digest(call: Call, caller: Caller | None) -> bytes:

@@ -1,8 +1,8 @@
 """The fields of a lead: what may be sent, and how it is read.
 
 ``documented`` is the table, ``names`` says which names are free, ``building`` joins it with the
-plugins' fields at start, ``reading`` reads one value, ``parsing`` a whole form, ``across`` what
-custom fields ask of it.
+plugins' fields at start, ``reading`` reads one value and ``compiled`` a plain one in short,
+``parsing`` a whole form, ``across`` what custom fields ask of it.
 """
 
 from gateway.schema.building import DOCUMENTED, LeadSchema, build, may_have_alias

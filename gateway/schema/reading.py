@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from gateway.errors import Problem, Refused
 from gateway.formats import HALF_CHARACTER, broken, check_length
 from gateway.models import LONG_TEXT
 from gateway.normal import clean, has_lone_surrogate, storable
+from gateway.schema.compiled import Quick, compiled
 from gateway.schema.messages import fault, one_message
 
 EMPTY: Any = object()
@@ -40,9 +42,23 @@ class Reader:
     keeps_plus: bool
     structured: bool
     sensitive: bool
+    quick: Quick | None
 
     def read(self, sent: FormValue, *, leading_plus: bool) -> Any:
         """Return the typed value, or EMPTY. Raises ValidationError, and FieldFault for a fault."""
+        if (
+            self.quick is not None
+            and type(sent) is str
+            and not leading_plus
+            and sent.isascii()
+            and sent.isprintable()
+        ):
+            text = sent.strip()
+            if not text:
+                return EMPTY
+            # Whatever is wrong with it, the plain way finds again, and says so.
+            with suppress(Exception):
+                return self.quick(text)
         try:
             return self._read(sent, leading_plus=leading_plus)
         except (ValidationError, Refused, KeyboardInterrupt):
@@ -140,6 +156,10 @@ def reader(
     keepable: bool,
 ) -> Reader:
     """Return the reader of ``field``, with the facts that gateway.formats says a field has."""
+    # The documented fields know their lengths; a plugin's String may have none.
+    longest = LONG_TEXT if is_custom else None
+    many = getattr(field, "many", isinstance(field, fields.List))
+    structured = getattr(field, "structured", False)
     return Reader(
         name=name,
         target=target,
@@ -148,12 +168,12 @@ def reader(
         is_flag=is_flag,
         clears=clears,
         keepable=keepable,
-        # The documented fields know their lengths; a plugin's String may have none.
-        longest=LONG_TEXT if is_custom else None,
+        longest=longest,
         multiline=getattr(field, "multiline", False),
-        many=getattr(field, "many", isinstance(field, fields.List)),
+        many=many,
         free=getattr(field, "free", type(field) is fields.String),
         keeps_plus=getattr(field, "keeps_plus", False),
-        structured=getattr(field, "structured", False),
+        structured=structured,
         sensitive=sensitive,
+        quick=compiled(field, name, longest=longest, many=many, structured=structured),
     )

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway import database, journal, repeats
 from gateway.contract import Call, Caller, LeadEvent, Parsed, Rejected, System, Upload
-from gateway.store import claims, writing
+from gateway.store import claims, fast, writing
 from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first_claims
-from gateway.store.group import CLEAN, Job, alone
+from gateway.store.group import CLEAN, Committed, Job, Ready, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
 from gateway.store.pools import with_pool
@@ -77,7 +77,7 @@ def store(
     )
     try:
         return _write_claimed(post, prepared)
-    except DBAPIError:
+    except (DBAPIError, Committed):
         # Where the connection broke during COMMIT the journal tells what the caller must hear.
         done = database.look_up(
             system.engine, lambda connection: journal.decision_of(connection, call.request_id)
@@ -109,11 +109,13 @@ def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
     each other. Raises claims.Contended where even that does not help.
     """
     engine, held = post.system.engine, first_claims(post)
+    ready = None if held else _ready(post, prepared)
     # Where several can write at once, one post that waits for a row would hold up its whole batch.
-    run = post.system.group.run if database.has_one_writer(engine) else alone
+    together = ready is not None or database.has_one_writer(engine)
+    run = post.system.group.run if together else alone
     for attempt in range(1, ATTEMPTS + LAST_ATTEMPTS + 1):
         try:
-            return run(engine, _job(post, prepared, held))
+            return run(engine, _job(post, prepared, held, ready))
         except claims.Unclaimed as unclaimed:
             held |= unclaimed.digests
         if attempt == ATTEMPTS:
@@ -121,7 +123,27 @@ def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
     raise claims.Contended(f"other posts changed the lead at each of {attempt} attempts")
 
 
-def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome]:
+def _ready(post: Post, prepared: _Prepared) -> Ready[Outcome] | None:
+    """Return the rows of a post that makes a lead whatever the store holds; ``None`` of others."""
+    call, system = prepared.call, post.system
+    # A repeat waits for the first post, a replay for the one that it mends.
+    waits = prepared.repeat is not None or bool(call.replay_of) or call.late
+    if waits or system.hooks.before_store or not fast.can_write(system.engine):
+        return None
+    rows = fast.Rows(system.engine)
+    try:
+        decision = decide(post, rows.as_connection())
+        # A pool that is to be made is looked for, which needs a connection.
+        with_pool(post, decision, rows.as_connection())
+        _write_rows(rows.as_connection(), post, decision, prepared)
+    except fast.NeedsConnection:
+        return None
+    return Ready(rows, lambda lead_id: _told(post, decision, prepared, lead_id))
+
+
+def _job(
+    post: Post, prepared: _Prepared, held: frozenset[bytes], ready: Ready[Outcome] | None
+) -> Job[Outcome]:
     """Return what decides and writes in a transaction in which ``held`` is claimed.
 
     It raises claims.Unclaimed where the decision needs more; nothing is then written.
@@ -151,12 +173,27 @@ def _job(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Job[Outcome
         missing = decision.claims - held
         if missing and claims.are_needed(connection):
             raise claims.Unclaimed(missing)
-        return _write(connection, whole, decision, prepared)
+        lead_id = _write(connection, whole, decision, prepared)
+        return _told(whole, decision, prepared, lead_id)
 
-    return Job(work, lambda connection: journal.is_recorded(connection, call.request_id))
+    return Job(work, lambda connection: journal.is_recorded(connection, call.request_id), ready)
 
 
-def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> Outcome:
+def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> int:
+    """Write what the post does, and return the id of its lead."""
+    if decision.stored is not None or not fast.can_write(connection.engine):
+        return _write_rows(connection, post, decision, prepared)
+    rows = fast.Rows(connection.engine)
+    try:
+        _write_rows(rows.as_connection(), post, decision, prepared)
+    except fast.NeedsConnection:
+        # A replay changes another row of the journal, too. Nothing is written yet.
+        return _write_rows(connection, post, decision, prepared)
+    (lead_id,) = fast.write(connection, [rows])
+    return lead_id
+
+
+def _write_rows(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> int:
     request_id, planned = prepared.call.request_id, decision.plan
     trace = decision.trace() | {"request_id": request_id}
     stamp: dict[str, Any] = {"now": post.at, "request_id": request_id}
@@ -200,7 +237,13 @@ def _write(connection: Connection, post: Post, decision: Decision, prepared: _Pr
         decision=decision.trace() | ({"same": list(planned.same)} if planned.same else {}),
         keys=prepared.keys,
     )
+    return lead_id
+
+
+def _told(post: Post, decision: Decision, prepared: _Prepared, lead_id: int) -> Outcome:
+    """Return the outcome of a decision that is written, with what listeners are told of it."""
     uploads = [upload for upload, _ in prepared.uploads]
+    request_id = prepared.call.request_id
     event = event_of(decision, post, lead_id, uploads=uploads, request_id=request_id)
     return replace(_outcome(decision), lead_id=lead_id, event=event)
 

@@ -1,23 +1,27 @@
-"""Group commit: posts that wait for a store with one writer share one transaction.
+"""Group commit: posts that wait for the store share one transaction.
 
 Most of what a durable post costs is its commit. The first post that comes leads: it takes those
 that have queued meanwhile, runs them one after another in one transaction, commits once and wakes
 them; whoever is first in the queue by then leads next. No extra thread, and a post that is alone
 does not wait. Each still gets its own answer: a refusal is one post's own, and where the database
 refuses the batch each of its posts is run again by itself.
+
+Where several can write at once, a post that waits for a row would hold up its whole batch: there
+only those come here whose rows are ready, which wait for nobody.
 """
 
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 
 from gateway import database, repeats
 from gateway.errors import Refused
-from gateway.store import claims
+from gateway.store import claims, fast
 
 log = logging.getLogger("gateway.store")
 
@@ -30,21 +34,40 @@ CLEAN = (Refused, repeats.Repeated, claims.Unclaimed)
 """What a post may raise while nothing of it is written yet, so that its neighbours can go on."""
 
 
+class Committed(Exception):
+    """The post is in the database, and what its work returned is lost: the journal knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Generic[Result]):
+    """What a post writes, where that is known before its transaction: the rows of a new lead.
+
+    ``outcome`` gives the result, from the id of the lead.
+    """
+
+    rows: fast.Rows
+    outcome: Callable[[int], Result]
+
+
 class Job(Generic[Result]):
     """One post for the store.
 
     ``work(connection)`` decides and writes; it may run several times, and what it raises of
     ``CLEAN`` it raises only while it has written nothing that stays. ``is_committed`` looks
-    whether what it wrote is in the database.
+    whether what it wrote is in the database. Where there is ``ready``, a batch writes that in
+    place of ``work``.
     """
 
     def __init__(
         self,
         work: Callable[[Connection], Result],
         is_committed: Callable[[Connection], bool],
+        ready: Ready[Result] | None = None,
     ) -> None:
         self.work = work
         self.is_committed = is_committed
+        self.ready = ready
+        self.lead_id: int | None = None
         self.woken = threading.Event()
         self.is_done = False
         self.leads = False
@@ -63,6 +86,8 @@ class Job(Generic[Result]):
         """Return what the work returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
+        if self.ready is not None and self.lead_id is not None:
+            return self.ready.outcome(self.lead_id)
         return cast(Result, self.result)
 
 
@@ -75,7 +100,7 @@ class Group(Generic[Result]):
         self._is_led = False
 
     def run(self, engine: Engine, job: Job[Result]) -> Result:
-        """Return what the work of ``job`` returns, committed."""
+        """Return what the work of ``job`` returns, committed. Raises Committed."""
         with self._lock:
             self._queue.append(job)
             job.leads, self._is_led = not self._is_led, True
@@ -83,7 +108,12 @@ class Group(Generic[Result]):
             job.woken.wait()
         if job.leads:
             self._lead(engine)
-        return job.outcome() if job.is_done else alone(engine, job)
+        if job.is_done:
+            return job.outcome()
+        # The batch may be in the database though its COMMIT was not answered, and nobody could say.
+        if database.look_up(engine, job.is_committed):
+            raise Committed
+        return alone(engine, job)
 
     def _lead(self, engine: Engine) -> None:
         with self._lock:
@@ -110,6 +140,7 @@ class Group(Generic[Result]):
 
 def alone(engine: Engine, job: Job[Result]) -> Result:
     """Return what the work of ``job`` returns, in a transaction of its own."""
+    job.ready = None
     _commit(engine, [job])
     return job.outcome()
 
@@ -118,8 +149,16 @@ def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
     """Run the jobs one after another in one transaction."""
 
     def work(connection: Connection) -> None:
+        ready: list[Job[Result]] = []
         for job in batch:
+            if job.ready is not None:
+                ready.append(job)
+                continue
+            # Who looks for a lead must find those of the posts before it.
+            _write(connection, ready)
+            ready = []
             job.run(connection)
+        _write(connection, ready)
 
     def is_committed(connection: Connection) -> bool:
         # All of it is there or nothing; a post that was refused has nothing to look for.
@@ -127,3 +166,14 @@ def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
         return written is None or written.is_committed(connection)
 
     database.in_transaction(engine, work, is_committed=is_committed)
+
+
+def _write(connection: Connection, jobs: list[Job[Result]]) -> None:
+    """Write the rows that are ready."""
+    if jobs:
+        for job, lead_id in zip(jobs, fast.write(connection, _rows(jobs)), strict=True):
+            job.lead_id = lead_id
+
+
+def _rows(jobs: list[Job[Result]]) -> list[fast.Rows]:
+    return [job.ready.rows for job in jobs if job.ready is not None]

@@ -5,16 +5,18 @@ of repeated names, and gives an empty form for a broken body.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import Flask, Response, redirect, request
 from werkzeug import Response as AnyResponse
 
 from gateway import page, readiness
-from gateway.contract import Answer, System
+from gateway.contract import Answer, Call, System
 from gateway.dispatch import dispatch
-from gateway.transport import call, reading
+from gateway.transport import call, direct, reading
 from gateway.transport.identity import client_address, new_request_id
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -22,6 +24,7 @@ _MOST_HEADERS = 50
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
+NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
@@ -47,11 +50,13 @@ def install(app: Flask, system: System) -> None:
     app.url_map.merge_slashes = False
     endpoints = system.settings.GATEWAY_ENDPOINTS
     receive = _receiver(system)
-    for path in dict.fromkeys(endpoint.rstrip("/") for endpoint in endpoints):
-        for rule in (path, f"{path}/"):
-            app.add_url_rule(
-                rule, "service", receive, methods=METHODS, provide_automatic_options=False
-            )
+    plain = dict.fromkeys(endpoint.rstrip("/") for endpoint in endpoints)
+    paths = [path for each in plain for path in (each, f"{each}/")]
+    for path in paths:
+        app.add_url_rule(path, "service", receive, methods=METHODS, provide_automatic_options=False)
+    app.wsgi_app = direct.around(  # type: ignore[method-assign, assignment]
+        app.wsgi_app, paths, lambda environ: _take(environ, system)
+    )
     app.add_url_rule("/", "root", lambda: redirect(endpoints[0]))
     app.add_url_rule("/healthz", "healthz", lambda: _text(["ok"]))
     app.add_url_rule("/readyz", "readyz", lambda: _ready(system))
@@ -62,15 +67,25 @@ def _receiver(system: System) -> Callable[[], Response]:
     def receive() -> Response:
         if request.method == "OPTIONS":
             return Response(status=204, headers=_preflight(request.headers.get(_ASKED, "")))
-        received = _request(system)
+        received = _request(request.environ, request.path, system)
         post = call.build(received, system.settings)
         if request.method != "POST" and not post.command and post.problem is None:
             return _response(_page(system), received.request_id)
-        response = _response(dispatch(post, system), received.request_id)
-        response.headers.update(CORS)
-        return response
+        return _response(_answer(post, system), received.request_id)
 
     return receive
+
+
+def _take(environ: Mapping[str, Any], system: System) -> Answer:
+    """Return the answer to a post, with all its headers."""
+    received = _request(environ, environ["PATH_INFO"], system)
+    return _answer(call.build(received, system.settings), system)
+
+
+def _answer(post: Call, system: System) -> Answer:
+    answer = dispatch(post, system)
+    asked = {"X-Request-Id": post.request_id}
+    return replace(answer, headers={**asked, **answer.headers, **CORS, **NO_SNIFFING})
 
 
 def _preflight(asked: str) -> dict[str, str]:
@@ -80,18 +95,17 @@ def _preflight(asked: str) -> dict[str, str]:
     return PREFLIGHT | {_ALLOWED: ", ".join(dict.fromkeys(ours + named))}
 
 
-def _request(system: System) -> call.Request:
-    environ = request.environ
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    settings = system.settings
+def _request(environ: Mapping[str, Any], path: str, system: System) -> call.Request:
+    headers = _headers(environ)
+    method, settings = environ["REQUEST_METHOD"], system.settings
     body = reading.EMPTY
-    if request.method == "POST":
+    if method == "POST":
         body = reading.read(environ, settings.GATEWAY_MAX_BODY)
     return call.Request(
         request_id=new_request_id(),
         received_at=datetime.now(UTC),
-        method=request.method,
-        path=request.path,
+        method=method,
+        path=path,
         address=client_address(
             headers,
             environ.get("REMOTE_ADDR") or "",
@@ -101,6 +115,20 @@ def _request(system: System) -> call.Request:
         query=environ.get("QUERY_STRING", "").encode("latin-1"),
         body=body,
     )
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers by lower-case name."""
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    for name in ("content-type", "content-length"):
+        headers.pop(name, None)
+        if value := environ.get(name.upper().replace("-", "_")):
+            headers[name] = value
+    return headers
 
 
 def _page(system: System) -> Answer:
@@ -134,5 +162,5 @@ def _text(lines: list[str], status: int = 200) -> Response:
 
 
 def _no_sniffing(response: AnyResponse) -> AnyResponse:
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(NO_SNIFFING)
     return response

@@ -31,6 +31,8 @@ def from_pairs(pairs: Iterable[Pair], *, declared: str | None, fallback: str) ->
     contents: dict[str, bytes] = {}
     plus: dict[str, bool] = {}
     used = False
+    # Without a declared charset ASCII is ASCII.
+    is_plain = declared is None
 
     def text(raw: bytes, own: str | None = None) -> str:
         nonlocal used
@@ -53,7 +55,9 @@ def from_pairs(pairs: Iterable[Pair], *, declared: str | None, fallback: str) ->
         elif base in BINARY:
             contents[base] = pair.value
         else:
-            sent.append((path, text(pair.value, pair.charset)))
+            value = pair.value
+            ascii_only = is_plain and pair.charset is None and value.isascii()
+            sent.append((path, value.decode("ascii") if ascii_only else text(value, pair.charset)))
             plus[base] = pair.leading_plus
     return Fields(
         form=names.build(sent),

@@ -86,6 +86,11 @@ def build(sent: Iterable[tuple[Path, FormValue]]) -> dict[str, FormValue]:
 
     A repeated name is a tuple, an array a dict; where both kinds came, the last kind stays.
     """
+    sent = list(sent)
+    plain: dict[str, FormValue] = {base: value for (base, keys), value in sent if not keys}
+    if len(plain) == len(sent):
+        # Each name once and no array, as nearly every post has it.
+        return plain
     form: dict[str, Any] = {}
     for (base, keys), value in sent:
         # Taken out and put in again: the order is that of the last occurrence.

@@ -1,0 +1,67 @@
+"""The rows of posts that make a lead, gathered before anything is written."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, Insert, Table
+
+from gateway.models import Lead
+
+Row = Mapping[str, Any]
+
+LEAD: Table = Lead.__table__
+KEY = "lead_id"
+_NOT_YET = 0
+"""Stands for the id of the lead until the database has given one."""
+
+
+class NeedsConnection(Exception):
+    """The post does more than add rows for one new lead."""
+
+
+class Rows:
+    """The rows of one post that makes a lead, in place of a connection that would write them."""
+
+    inserted_primary_key = (_NOT_YET,)
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect
+        self.tables: dict[Table, list[Row]] = {}
+
+    def execute(self, statement: Any, rows: Any = None) -> "Rows":
+        """Keep ``rows`` of an insert. Raises NeedsConnection for every other statement."""
+        if not isinstance(statement, Insert) or rows is None:
+            raise NeedsConnection
+        kept = self.tables.setdefault(cast(Table, statement.table), [])
+        kept.extend(rows if isinstance(rows, list) else (rows,))
+        return self
+
+    def exec_driver_sql(self, statement: str, *_: Any) -> "Rows":
+        """Raise NeedsConnection: what a text of SQL writes is not known here."""
+        raise NeedsConnection
+
+    def get_execution_options(self) -> Mapping[str, Any]:
+        """Return what the engine gives every connection: the vault that seals values, too."""
+        return self.engine.get_execution_options()
+
+    def as_connection(self) -> Connection:
+        """Return itself, for functions that take a connection and only insert through it."""
+        return cast(Connection, self)
+
+
+def together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]]:
+    """Return the rows of all posts by table, the leads' first, each with the id of its lead."""
+    found: dict[Table, list[Row]] = {LEAD: []}
+    for post, lead_id in zip(posts, ids, strict=True):
+        for table, rows in post.tables.items():
+            kept = found.setdefault(table, [])
+            if KEY in table.c:
+                kept.extend({**row, KEY: lead_id} for row in rows)
+            else:
+                kept.extend(rows)
+    for table, rows in found.items():
+        if "digest" in table.c:
+            # Sorted, so that two transactions never lock index entries in two orders.
+            rows.sort(key=lambda row: row["digest"])
+    return found
