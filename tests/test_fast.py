@@ -223,7 +223,7 @@ def test_repeat_and_outage_are_answered_the_same_before_flask_and_behind_it(
             logins=[{"name": "web", "password": "secret"}], GATEWAY_HTTP_ERRORS=http_errors
         )
         answers = [answer_of(gateway.app, behind=behind, **sent) for _ in range(2)]
-        gateway.system.breaker.is_probed = True
+        assert gateway.system.breaker.begin_probing()
         gateway.system.breaker.trip()
         answers.append(answer_of(gateway.app, behind=behind, **sent))
         assert "x-gateway-repeat" in answers[1][1]
