@@ -37,7 +37,7 @@ STEPS = (
     (lead_set, "parse", "schema"),
     (lead_set, "resolve", "references"),
     (lead_set, "store", "store: what to write"),
-    (fast, "commit", "store: rows into the database"),
+    (fast, "write", "store: rows into the database"),
     (respond, "render", "answer"),
     (transport, "dispatch", "dispatch and log"),
 )
