@@ -137,9 +137,9 @@ def _halves(connection: Connection) -> Iterator[int]:
     ids = set(connection.scalars(text("SELECT lead_id FROM lead WHERE external_id LIKE 'p%'")))
     for table, least in _PARTS.items():
         counted = dict(
-            connection.execute(text(f"SELECT lead_id, count(*) FROM {table} GROUP BY lead_id"))
-            .tuples()
-            .all()
+            connection.execute(
+                text(f"SELECT lead_id, count(*) FROM {table} GROUP BY lead_id")
+            ).all()
         )
         yield from (lead_id for lead_id in ids if counted.get(lead_id, 0) < least)
     rows = "SELECT lead_id FROM submission WHERE outcome = 'accepted'"
