@@ -8,12 +8,10 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
 
 from gateway import auth
 from gateway.cli.common import Noun, as_json, show_json, show_table, system
+from gateway.cli.progress import progress
 from gateway.commands.lead_set import LEAD_SET, understand
 from gateway.contract import Call, Caller, System
 from gateway.errors import PluginFault, Refused, UnknownCommand
@@ -56,12 +54,12 @@ def rekey(rule: str | None, batch: int, restart: bool) -> None:
     if run.after:
         click.echo(f"Going on after lead {run.after}.", err=True)
     done, started = 0, time.monotonic()
-    with _progress() as progress:
-        task = progress.add_task("leads", total=rekeying.count_leads(run))
+    with progress() as bar:
+        task = bar.add_task("leads", total=rekeying.count_leads(run))
         try:
             for leads in rekeying.rekey(run, batch=batch):
                 done += leads
-                progress.update(task, completed=done)
+                bar.update(task, completed=done)
         except BadRule as error:
             raise click.ClickException(
                 f"{error}. Mend the rule and run this again: it goes on from here."
@@ -160,26 +158,6 @@ def _check_rule(running: System, rule: str | None) -> None:
         raise click.ClickException(
             f"There is no rule {rule}. The rules are {', '.join(running.match_rules)}."
         )
-
-
-class _Rate(ProgressColumn):
-    """Leads a second, and nothing before the first batch is done."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f} a second" if task.speed else "")
-
-
-def _progress() -> Progress:
-    # On standard error, and only where a person looks: what is printed stays one line.
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        console=console,
-        disable=not console.is_terminal,
-    )
 
 
 def _status_rows(found: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
