@@ -1,9 +1,9 @@
 """Group commit: posts that wait for the store share one transaction.
 
-Most of what a durable post costs is its commit. The first post that comes leads: it takes those
-that have queued meanwhile, runs them one after another in one transaction, commits once and wakes
-them; whoever is first in the queue by then leads next. No extra thread, and a post that is alone
-does not wait. Each still gets its own answer: a refusal is one post's own, and where the database
+Most of what a durable post costs is its commit. The first post that comes leads: it begins a
+transaction, takes those that have queued meanwhile, runs them one after another, commits once and
+wakes them; whoever is first in the queue by then leads next. No extra thread, and a post that is
+alone does not wait. Each still gets its own answer: a refusal is one post's own, and where the database
 refuses the batch each of its posts is run again by itself.
 
 Where several can write at once, a post that waits for a row would hold up its whole batch: there
@@ -13,7 +13,7 @@ only those come here whose rows are ready, which wait for nobody.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -68,11 +68,21 @@ class Job(Generic[Result]):
         self.is_committed = is_committed
         self.ready = ready
         self.lead_id: int | None = None
-        self.woken = threading.Event()
+        # Not an Event, which is made of three of these and of Python: every post needs one.
+        self._woken = threading.Lock()
+        self._woken.acquire()
         self.is_done = False
         self.leads = False
         self.result: Result | None = None
         self.error: Exception | None = None
+
+    def wait(self) -> None:
+        """Return when somebody wakes this job."""
+        self._woken.acquire()
+
+    def wake(self) -> None:
+        """Let the thread that waits, or comes to wait, go on; once in the life of a job."""
+        self._woken.release()
 
     def run(self, connection: Connection) -> None:
         """Do the work; what is this post's own trouble stays with it."""
@@ -105,7 +115,7 @@ class Group(Generic[Result]):
             self._queue.append(job)
             job.leads, self._is_led = not self._is_led, True
         if not job.leads:
-            job.woken.wait()
+            job.wait()
         if job.leads:
             self._lead(engine)
         if job.is_done:
@@ -116,49 +126,55 @@ class Group(Generic[Result]):
         return alone(engine, job)
 
     def _lead(self, engine: Engine) -> None:
-        with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(MOST_IN_A_BATCH, len(self._queue)))]
+        batch: list[Job[Result]] = []
+
+        def work(connection: Connection) -> None:
+            # Not before the transaction has begun: others queue while this one waits for its turn.
+            if not batch:
+                self._take(batch)
+            _run(connection, batch)
+
         try:
-            _commit(engine, batch)
+            _commit(engine, batch, work)
             for job in batch:
                 job.is_done = True
         except Exception:
             # Whose fault it was shows when each runs alone; the others then lose nothing but time.
             log.info("a batch of %d posts could not be committed together", len(batch))
         finally:
+            if not batch:
+                # No transaction was to be had; then each finds that out for itself, and says it.
+                self._take(batch)
             self._hand_over()
             for job in batch:
-                job.woken.set()
+                if not job.leads:
+                    job.wake()
+
+    def _take(self, batch: list[Job[Result]]) -> None:
+        """Move the first of those that wait, the leader among them, into ``batch``."""
+        with self._lock:
+            most = min(MOST_IN_A_BATCH, len(self._queue))
+            batch.extend(self._queue.popleft() for _ in range(most))
 
     def _hand_over(self) -> None:
         with self._lock:
             self._is_led = bool(self._queue)
             if self._queue:
                 self._queue[0].leads = True
-                self._queue[0].woken.set()
+                self._queue[0].wake()
 
 
 def alone(engine: Engine, job: Job[Result]) -> Result:
     """Return what the work of ``job`` returns, in a transaction of its own."""
     job.ready = None
-    _commit(engine, [job])
+    _commit(engine, [job], job.run)
     return job.outcome()
 
 
-def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
-    """Run the jobs one after another in one transaction."""
-
-    def work(connection: Connection) -> None:
-        ready: list[Job[Result]] = []
-        for job in batch:
-            if job.ready is not None:
-                ready.append(job)
-                continue
-            # Who looks for a lead must find those of the posts before it.
-            _write(connection, ready)
-            ready = []
-            job.run(connection)
-        _write(connection, ready)
+def _commit(
+    engine: Engine, batch: Sequence[Job[Result]], work: Callable[[Connection], None]
+) -> None:
+    """Commit what ``work`` writes, which is what the jobs of ``batch`` write by then."""
 
     def is_committed(connection: Connection) -> bool:
         # All of it is there or nothing; a post that was refused has nothing to look for.
@@ -166,6 +182,20 @@ def _commit(engine: Engine, batch: list[Job[Result]]) -> None:
         return written is None or written.is_committed(connection)
 
     database.in_transaction(engine, work, is_committed=is_committed)
+
+
+def _run(connection: Connection, batch: Sequence[Job[Result]]) -> None:
+    """Run the jobs one after another."""
+    ready: list[Job[Result]] = []
+    for job in batch:
+        if job.ready is not None:
+            ready.append(job)
+            continue
+        # Who looks for a lead must find those of the posts before it.
+        _write(connection, ready)
+        ready = []
+        job.run(connection)
+    _write(connection, ready)
 
 
 def _write(connection: Connection, jobs: list[Job[Result]]) -> None:

@@ -7,7 +7,7 @@ delete is no business of ``Rows``, which raises NeedsConnection; such a post goe
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -57,16 +57,26 @@ def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[
     ids = [last + number for number in range(1, len(posts) + 1)]
     for table, rows in together(posts, ids).items():
         columns = _columns(table, dialect, with_key=True)
-        driver.executemany(
-            _insert_into(table, dialect, columns, ("?",)), [columns.values(row) for row in rows]
-        )
+        # Of executemany every row lets another thread run, and then waits for it.
+        for some in _in_parts(rows):
+            values = [value for row in some for value in columns.values(row)]
+            driver.execute(_insert_into(table, dialect, columns, len(some), "?"), values)
     return ids
+
+
+def _in_parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Yield ``rows`` in parts whose lengths are powers of two: few statements to prepare."""
+    start = 0
+    while left := len(rows) - start:
+        length = min(_MOST_ROWS, 1 << left.bit_length() - 1)
+        yield rows[start : start + length]
+        start += length
 
 
 def _write_mariadb(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[int]:
     def insert(table: Table, rows: Sequence[Row], ending: str = "") -> Any:
         columns = _columns(table, dialect, with_key=False)
-        statement = _insert_into(table, dialect, columns, ("%s",) * len(rows)) + ending
+        statement = _insert_into(table, dialect, columns, len(rows), "%s") + ending
         cursor.execute(statement, [value for row in rows for value in columns.values(row)])
         return cursor
 
@@ -78,6 +88,9 @@ def _write_mariadb(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list
             insert(table, rows)
     return ids
 
+
+_MOST_ROWS = 64
+"""Rows in one statement of SQLite; more make none of them cheaper."""
 
 _LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'lead'"
 _WRITE: Mapping[str, Callable[[Any, Dialect, Sequence[Rows]], list[int]]] = {
@@ -132,9 +145,9 @@ def _columns(table: Table, dialect: Dialect, *, with_key: bool) -> _Columns:
 
 
 @lru_cache(maxsize=1024)
-def _insert_into(table: Table, dialect: Dialect, columns: _Columns, marks: tuple[str, ...]) -> str:
-    """Return the statement for as many rows as there are ``marks``, one of which is for a value."""
+def _insert_into(table: Table, dialect: Dialect, columns: _Columns, rows: int, mark: str) -> str:
+    """Return the statement for so many rows, with a ``mark`` for each value."""
     quote = dialect.identifier_preparer.quote
     names = ", ".join(quote(name) for name in columns.names)
-    values = ", ".join(f"({', '.join([mark] * len(columns.names))})" for mark in marks)
+    values = ", ".join([f"({', '.join([mark] * len(columns.names))})"] * rows)
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES {values}"  # noqa: S608 our own names
