@@ -258,7 +258,7 @@ def _look(
             return read_values(connection, lead_ids)
         return {each: values_of(lead.row) for each in lead_ids if (lead := read_one(each))}
 
-    found = locate(connection, post.parsed, posted(post), rules, read=read)
+    found = locate(connection, post.parsed, rules, posted=lambda: posted(post), read=read)
     if found.lead_id is None:
         return found, None, False
     is_confirmed = (

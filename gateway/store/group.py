@@ -3,8 +3,8 @@
 Most of what a durable post costs is its commit. The first post that comes leads: it begins a
 transaction, takes those that have queued meanwhile, runs them one after another, commits once and
 wakes them; whoever is first in the queue by then leads next. No extra thread, and a post that is
-alone does not wait. Each still gets its own answer: a refusal is one post's own, and where the database
-refuses the batch each of its posts is run again by itself.
+alone does not wait. Each still gets its own answer: a refusal is one post's own, and where the
+database refuses the batch each of its posts is run again by itself.
 
 Where several can write at once, a post that waits for a row would hold up its whole batch: there
 only those come here whose rows are ready, which wait for nobody.

@@ -1,6 +1,6 @@
 """Which stored lead a post means: by its ids, or by the match rules that it asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,15 +47,15 @@ def chosen_rules(parsed: Parsed, system: System) -> list[MatchRule]:
 def locate(
     connection: Connection,
     parsed: Parsed,
-    posted: dict[str, Any],
     rules: Sequence[MatchRule],
     *,
+    posted: Callable[[], Mapping[str, Any]],
     read: ReadLeads,
 ) -> Found:
-    """Return the lead that ``parsed`` means; ``posted`` are its values as ``rules`` see them.
+    """Return the lead that ``parsed`` means.
 
-    ``read`` gives the stored leads that a rule must confirm. Raises LeadNotFound where an update
-    names an external id that finds nothing.
+    ``posted`` gives its values as ``rules`` see them, ``read`` the stored leads that a rule must
+    confirm. Raises LeadNotFound where an update names an external id that finds nothing.
     """
     lead_id, external_id = parsed.changes.get("lead_id"), parsed.changes.get(EXTERNAL_ID)
     holder = None
@@ -79,7 +79,7 @@ def locate(
         return Found(lead_id=holder, by=EXTERNAL_ID)
     if not rules:
         return Found(new_external_id=is_new)
-    match = find_match(connection, posted, rules, read=read)
+    match = find_match(connection, posted(), rules, read=read)
     by = None if match.lead_id is None else "match"
     return Found(lead_id=match.lead_id, by=by, match=match, new_external_id=is_new)
 

@@ -170,13 +170,19 @@ def _command(said: Mapping[str, str]) -> str:
 
 
 def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: _kept_header(headers, name) for name in _KEPT_HEADERS}
-    return {name: value for name, value in kept.items() if value}
+    return {name: kept for name in _KEPT_HEADERS if (kept := _kept_header(headers, name))}
 
 
 def _kept_header(headers: Mapping[str, str], name: str) -> str:
     """Return the header as the journal may have it: not at all where a secret may stand in it."""
-    text = header_text(headers.get(name, ""))
+    sent = headers.get(name)
+    if not sent:
+        return ""
+    return _is_kept(sent) if len(sent) <= _CACHED_LENGTH else _may_be_said(sent)
+
+
+def _may_be_said(sent: str) -> str:
+    text = header_text(sent)
     return "" if redact.mentions(text.encode()) else text
 
 
@@ -185,6 +191,8 @@ def _given(said: Mapping[str, str], name: str) -> str:
 
 
 def _control(text: str) -> str:
+    if not text:
+        return ""
     # Cut first: NFC takes a time that grows with the square of a run of combining marks.
     return normal.storable(normal.clean(text[:_CONTROL_LENGTH]))[:_CONTROL_LENGTH]
 
@@ -210,5 +218,6 @@ def _may_be_kept(name: str) -> bool:
     return not redact.holds_secret(name.encode("utf-8", "surrogatepass"))
 
 
-# The same names come with every post.
+# The same names come with every post, and the same headers from every form.
 _is_name = lru_cache(maxsize=4096)(_may_be_kept)
+_is_kept = lru_cache(maxsize=1024)(_may_be_said)

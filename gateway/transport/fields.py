@@ -40,25 +40,22 @@ def from_pairs(pairs: Iterable[Pair], *, declared: str | None, fallback: str) ->
         used = used or fell_back
         return decoded
 
-    for pair in pairs:
+    for raw, value, leading_plus, own, file_name, content_type in pairs:
         # An ASCII name is the same in every charset, or else a secret could hide in ISO-2022-JP.
-        raw = pair.name
         path = names.path(raw.decode("ascii") if raw.isascii() else text(raw))
         if path is None:
             continue
         base = path.base
-        if pair.file_name is not None and base not in CREDENTIALS | CONTROLS:
+        if file_name is not None and base not in CREDENTIALS | CONTROLS:
             # A file input that was left empty sends a part all the same.
-            if pair.file_name or pair.value:
-                name = text(pair.file_name, pair.charset)
-                files.append(Upload(base, name, pair.value, header_text(pair.content_type)))
+            if file_name or value:
+                files.append(Upload(base, text(file_name, own), value, header_text(content_type)))
         elif base in BINARY:
-            contents[base] = pair.value
+            contents[base] = value
         else:
-            value = pair.value
-            ascii_only = is_plain and pair.charset is None and value.isascii()
-            sent.append((path, value.decode("ascii") if ascii_only else text(value, pair.charset)))
-            plus[base] = pair.leading_plus
+            ascii_only = is_plain and own is None and value.isascii()
+            sent.append((path, value.decode("ascii") if ascii_only else text(value, own)))
+            plus[base] = leading_plus
     return Fields(
         form=names.build(sent),
         uploads=(*files, *_uploads(contents)),

@@ -1,11 +1,15 @@
 """A urlencoded body or query as pairs of exact bytes."""
 
 import binascii
+from urllib.parse import unquote_to_bytes
 
 from gateway.transport.pairs import Pair, check_count
 
 BOM = b"\xef\xbb\xbf"
 _AROUND = b"\r\n"
+_SHORT = 100
+# As numbers they are found in a third of the time.
+_PERCENT, _PLUS = b"%+"
 
 _SWAPPED = bytes.maketrans(b"%=", b"=%")
 _FOR_THE_DECODER = (
@@ -32,7 +36,12 @@ def parse(raw: bytes) -> list[Pair]:
     for segment in core(raw).split(b"&"):
         name, _, value = segment.partition(b"=")
         if name:
-            found.append(Pair(unquote(name), unquote(value), value.startswith(b"+")))
+            if _PERCENT in name or _PLUS in name:
+                name = unquote(name)
+            if _PERCENT in value or _PLUS in value:
+                found.append(Pair(name, unquote(value), value.startswith(b"+")))
+            else:
+                found.append(Pair(name, value))
     check_count(len(found))
     return found
 
@@ -45,14 +54,16 @@ def core(raw: bytes) -> bytes:
 def unquote(raw: bytes) -> bytes:
     """Return ``raw`` with ``+`` as space and percent escapes resolved; a stray ``%`` stays.
 
-    urllib's way takes 1 GB and seconds for a file of 6 MB, and would keep every other thread
-    waiting; the standard library's quoted-printable decoder is the same thing in C, with ``=``
-    for ``%``.
+    urllib's way is the quickest for a few words, but takes 1 GB and seconds for a file of 6 MB, and
+    would keep every other thread waiting; the standard library's quoted-printable decoder is the
+    same thing in C, with ``=`` for ``%``.
     """
-    if b"+" in raw:
+    if _PLUS in raw:
         raw = raw.replace(b"+", b" ")
-    if b"%" not in raw:
+    if _PERCENT not in raw:
         return raw
+    if len(raw) <= _SHORT:
+        return unquote_to_bytes(raw)
     raw = raw.translate(_SWAPPED)
     for old, new in _FOR_THE_DECODER:
         raw = raw.replace(old, new)

@@ -18,7 +18,10 @@ def new_request_id() -> str:
 
 def header_text(value: str, limit: int = 255) -> str:
     """Return the printable ASCII of a header, cut to what the journal holds."""
-    return "".join(c for c in value[: 4 * limit] if " " <= c <= "~").strip()[:limit]
+    value = value[: 4 * limit]
+    if not (value.isascii() and value.isprintable()):
+        value = "".join(c for c in value if " " <= c <= "~")
+    return value.strip()[:limit]
 
 
 def client_address(headers: Mapping[str, str], remote: str, *, proxies: int) -> str:

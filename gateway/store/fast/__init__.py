@@ -7,7 +7,7 @@ delete is no business of ``Rows``, which raises NeedsConnection; such a post goe
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -59,8 +59,9 @@ def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[
         columns = _columns(table, dialect, with_key=True)
         # Of executemany every row lets another thread run, and then waits for it.
         for some in _in_parts(rows):
-            values = [value for row in some for value in columns.values(row)]
-            driver.execute(_insert_into(table, dialect, columns, len(some), "?"), values)
+            driver.execute(
+                _insert_into(table, dialect, columns, len(some), "?"), columns.values(some)
+            )
     return ids
 
 
@@ -77,7 +78,7 @@ def _write_mariadb(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list
     def insert(table: Table, rows: Sequence[Row], ending: str = "") -> Any:
         columns = _columns(table, dialect, with_key=False)
         statement = _insert_into(table, dialect, columns, len(rows), "%s") + ending
-        cursor.execute(statement, [value for row in rows for value in columns.values(row)])
+        cursor.execute(statement, columns.values(rows))
         return cursor
 
     cursor = driver.cursor()
@@ -109,16 +110,19 @@ class _Columns:
     take: Callable[[Row], tuple[Any, ...]]
     adapt: tuple[tuple[int, Callable[[Any], Any]], ...]
 
-    def values(self, row: Row) -> Sequence[Any]:
-        """Return what the driver takes for ``row``, in the order of ``names``."""
-        try:
-            values = list(self.take(row))
-        except KeyError:
-            values = [row.get(name) for name in self.names]
-        for place, adapt in self.adapt:
-            if values[place] is not None:
-                values[place] = adapt(values[place])
-        return values
+    def values(self, rows: Iterable[Row]) -> list[Any]:
+        """Return what the driver takes for ``rows``: one row behind the other, in this order."""
+        found: list[Any] = []
+        for row in rows:
+            first = len(found)
+            try:
+                found += self.take(row)
+            except KeyError:
+                found += map(row.get, self.names)
+            for place, adapt in self.adapt:
+                if (value := found[first + place]) is not None:
+                    found[first + place] = adapt(value)
+        return found
 
 
 @lru_cache(maxsize=256)
