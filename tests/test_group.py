@@ -74,18 +74,18 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def held_back(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, posts: list[dict[str, str]]
 ) -> list[Any]:
-    """Return the answers to posts of which all but the first wait for one batch together."""
+    """Return the answers to posts that wait for one batch together."""
     waiting = gateway.system.group._queue
     commit = group._commit
     is_first = threading.Event()
 
-    def slow(engine: Any, batch: list[Any]) -> None:
+    def slow(engine: Any, batch: list[Any], work: Any) -> None:
         if not is_first.is_set():
             is_first.set()
             end = time.monotonic() + 10
-            while len(waiting) < len(posts) - 1 and time.monotonic() < end:
+            while len(waiting) < len(posts) and time.monotonic() < end:
                 time.sleep(0.005)
-        commit(engine, batch)
+        commit(engine, batch, work)
 
     monkeypatch.setattr(group, "_commit", slow)
     return send_all(gateway, posts)
@@ -127,8 +127,8 @@ def test_post_that_was_committed_unseen_is_not_run_again(
 ) -> None:
     commit = group._commit
 
-    def unseen(engine: Any, batch: list[Any]) -> None:
-        commit(engine, batch)
+    def unseen(engine: Any, batch: list[Any], work: Any) -> None:
+        commit(engine, batch, work)
         raise ConnectionResetError("the answer is lost, and nobody can say what it was")
 
     monkeypatch.setattr(group, "_commit", unseen)
