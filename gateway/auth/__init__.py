@@ -150,14 +150,22 @@ class Logins:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._being_read: set[tuple[str, str]] = set()
 
     def get(self, key: tuple[str, str], read: Callable[[], Any], *, fresh: bool) -> Any:
         """Return the row under ``key``, from ``read`` where it is too old or ``fresh`` is asked."""
         now = time.monotonic()
         read_at, row = self._rows.get(key, (-FRESH_SECONDS, None))
-        if not fresh and now - read_at < FRESH_SECONDS:
+        age = now - read_at
+        # One thread reads it again early, or every thread would have to at the same moment.
+        is_early = age < FRESH_SECONDS / 2 or key in self._being_read
+        if not fresh and age < FRESH_SECONDS and is_early:
             return row
-        row = read()
+        self._being_read.add(key)
+        try:
+            row = read()
+        finally:
+            self._being_read.discard(key)
         if row is None:
             self._rows.pop(key, None)
         else:
