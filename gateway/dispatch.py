@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from gateway import auth, hooks, journal, respond, spooling
+from gateway import auth, hooks, journal, repeats, respond, spooling
 from gateway.commands.lead_set import LEAD_SET
 from gateway.contract import Answer, Call, Caller, Done, System
 from gateway.database import in_transaction
@@ -145,6 +145,9 @@ def record(call: Call, system: System, done: Done) -> None:
     reply = done.reply
     body = journal.keep_body(call, system, is_stranger=done.caller is None)
     keys = journal.sent_keys(call, system)
+    fields = None
+    if done.outcome == journal.ACCEPTED:
+        fields = journal.retry_digest(repeats.fields_digest(call), done.caller)
     in_transaction(
         system.engine,
         lambda connection: journal.record(
@@ -160,6 +163,7 @@ def record(call: Call, system: System, done: Done) -> None:
             claimed=auth.claimed(call.credentials) if done.caller is None else "",
             keys=keys,
             superseded_by=reply.repeat_of if done.outcome == journal.SUPERSEDED else "",
+            fields=fields,
         ),
         is_committed=lambda connection: journal.is_recorded(connection, call.request_id),
     )

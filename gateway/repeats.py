@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
@@ -134,7 +135,8 @@ def fields_digest(call: Call) -> bytes:
         (each.field, each.name, sha256(each.content).hexdigest())
         for each in sorted(call.uploads, key=lambda each: each.field)
     ]
-    sent = [call.command, sorted(call.form.items(), key=_name), sorted(call.leading_plus), uploads]
+    form = sorted(call.form.items(), key=itemgetter(0))
+    sent = [call.command, form, sorted(call.leading_plus), uploads]
     return digest("fields", json.dumps(sent))
 
 
@@ -240,7 +242,3 @@ def _check(key: str) -> None:
     if len(key) > LONGEST_KEY:
         rule = f"longer than {LONGEST_KEY} characters (a UUID is enough)"
         raise BadForm((problem(_FIELD, "too_long", rule),))
-
-
-def _name(item: tuple[str, Any]) -> str:
-    return item[0]

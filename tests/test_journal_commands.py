@@ -82,6 +82,24 @@ def test_keys_are_those_of_the_post_and_junk_gives_none(gateway: Gateway) -> Non
     }
 
 
+def test_digests_are_those_that_are_stored(gateway: Gateway) -> None:
+    person = {
+        "phone": "(503) 555-0100",
+        "email": "Ann@Example.com",
+        "external_id": "x-1",
+        "full_name": "Ann Lee",
+        "address": "12 Main St",
+        "address_2": "Apt 4",
+    }
+    assert {each.hex() for each in keys.search_keys(person, gateway.system.settings)} == {
+        "3c13ceeebac536375d588907eb612ba4",
+        "57211faa3c1fb1a354e3bb1095ed6ccc",
+        "8bb00b129c6dcfb8badcabc237f30673",
+        "ab7c572b5358eb1df4f5512d5355a1bb",
+        "d13ec4d1fb5d7325dfcd6ae8df9cde68",
+    }
+
+
 def test_posts_are_found_by_their_facts(gateway: Gateway) -> None:
     gateway.send(last_name="Lee", lat="north")
     accepted = last_id(gateway)

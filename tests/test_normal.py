@@ -52,6 +52,12 @@ def test_storable_text_is_text_to_every_engine(text: str) -> None:
     assert storable(shown) == shown
 
 
+@given(st.text(st.characters(max_codepoint=0x80)))
+def test_storable_leaves_out_of_ascii_only_what_controls(text: str) -> None:
+    controls = {*map(chr, range(32)), "\x7f", "\x80"} - {"\t", "\n", "\r"}
+    assert storable(text) == "".join(c for c in text if c not in controls)
+
+
 def test_storable_shows_what_it_cannot_keep() -> None:
     assert storable("a\x00\ud83d\nb\tc") == "a\\ud83d\nb\tc"
 

@@ -59,6 +59,12 @@ def test_other_fields_have_another_digest(other: dict[str, Any]) -> None:
     assert repeats.fields_digest(one) != repeats.fields_digest(call(**other))
 
 
+def test_digest_is_the_one_that_is_stored() -> None:
+    form = {"phone": "1", "full_name": "José", "tags": ("a", "b")}
+    sent = call(form=form, leading_plus=frozenset({"phone"}), uploads=(Upload("f", "n", b"c"),))
+    assert repeats.fields_digest(sent).hex() == "e45698796fb2282f83035197966203ce"
+
+
 def test_uploads_count_by_part_name_and_bytes() -> None:
     def uploads(*parts: tuple[str, str, bytes]) -> bytes:
         return repeats.fields_digest(call(uploads=tuple(Upload(*part) for part in parts)))

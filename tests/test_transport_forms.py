@@ -3,7 +3,7 @@
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.contract import SECRETS
@@ -175,3 +175,36 @@ def test_secret_is_gone_and_every_other_byte_is_there(
     head = b"note=" + quote_from_bytes(before).encode() + b"&" + spelling.encode() + b"="
     tail = b"&upload_file_contents=" + quote_from_bytes(after).encode()
     assert redact.form(head + b"S3CR3T" + tail) == head + tail
+
+
+# Bodies of pieces that a short cut could stumble over: names whole, in parts and escaped, with
+# whatever else may stand in, before or behind them.
+PIECES = st.sampled_from(
+    [
+        *(name.encode() for name in sorted(SECRETS)),
+        *(b"ai_", b"ai", b"login", b"form", b"password", b"token", b"key", b"To%6Ben", b"%74oken"),
+        *(b"%5F", b"%5f", b"%255F", b"%61", b"%2561", b"%u0061", b"%%361", b"%00", b"%5C", b"%25"),
+        *(b"\\u0061", b"\\u005f", b"\\", b"\0", b"%", b"%4", b"%zz", b"=\n", b"%3D\n", b"%=\n"),
+        *(b"&", b"&", b"=", b"=", b";", b"+", b".", b"[", b"]", b"[]", b"-", b" ", b"\r\n", b":"),
+        *(b"%26", b"%3D", b"%20", b"%2B", b"%40", b"%E9", b"\xe9", b"\xef\xbb\xbf"),
+        *(b"S", b"1", b'"'),
+    ]
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.one_of(PIECES, st.binary(max_size=3)), max_size=12).map(b"".join))
+def test_the_short_cut_cuts_what_the_thorough_way_cuts(raw: bytes) -> None:
+    short = redact.form(raw), redact.is_secret(raw), redact.mentions(raw), redact.unread(raw)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(redact, "_plain", lambda body: [])
+        patched.setattr(redact, "_may_name", lambda raw: True)
+        thorough = redact.form(raw), redact.is_secret(raw), redact.mentions(raw), redact.unread(raw)
+    assert short == thorough
+
+
+@pytest.mark.parametrize("shape", ["%{:02x}", "%{:02X}"])
+def test_only_escapes_that_may_be_of_a_name_are_looked_into(shape: str) -> None:
+    letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    found = {number for number in range(256) if redact._may_name(shape.format(number).encode())}
+    assert found == {*letters, *b"%\\\0"}

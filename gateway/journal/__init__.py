@@ -24,7 +24,7 @@ from gateway.journal.outcomes import (
     SUPERSEDED,
     UNHANDLED,
 )
-from gateway.journal.recording import decision_of, is_recorded, record, retry_of
+from gateway.journal.recording import decision_of, is_recorded, record, retry_digest, retry_of
 from gateway.journal.replacing import hold_original
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "read_body",
     "read_query",
     "record",
+    "retry_digest",
     "retry_of",
     "search_keys",
     "sent_keys",

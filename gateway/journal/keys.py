@@ -3,7 +3,7 @@
 They have nothing to do with match rules: those differ from system to system and change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -106,19 +106,27 @@ def _name(values: Mapping[str, Any]) -> str | None:
 
 
 def _one(values: Mapping[str, Any], name: str) -> str:
-    return next(_texts(values.get(name)), "")
+    return next(iter(_texts(values.get(name))), "")
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every text in a value of a form: one, several, or an array of arrays."""
+def _texts(value: Any) -> Iterable[str]:
+    """Return every text in a value of a form: one, several, or an array of arrays."""
+    if value is None:
+        return ()
+    # Nearly every value is one text.
+    if isinstance(value, str):
+        return (text,) if (text := _text(value)) else ()
+    return _nested(value)
+
+
+def _nested(value: Any) -> Iterator[str]:
     left = _MOST
     waiting = [value]
     while waiting and left:
         each = waiting.pop()
         if isinstance(each, str):
             left -= 1
-            # Cut first: the normal forms read no more.
-            if text := storable(clean(each[:_LONGEST])):
+            if text := _text(each):
                 yield text
         elif isinstance(each, Mapping):
             waiting.extend(list(each.values())[:_MOST])
@@ -127,7 +135,11 @@ def _texts(value: Any) -> Iterator[str]:
             waiting.extend(each[-_MOST:])
 
 
+def _text(sent: str) -> str:
+    # Cut first: the normal forms read no more.
+    return storable(clean(sent[:_LONGEST]))
+
+
 @lru_cache(maxsize=8)
 def _junk(setting: tuple[str, ...], region: str) -> Junk:
-
     return junk_values(setting, region)

@@ -57,12 +57,14 @@ def record(
     claimed: str = "",
     keys: Collection[bytes] = (),
     superseded_by: str = "",
+    fields: bytes | None = None,
 ) -> None:
     """Write the row of ``call`` in the transaction of ``connection``.
 
     ``kept_body`` comes from ``keep_body``, which must have run before, ``keys`` from
     ``search_keys``; ``claimed`` is the login that a stranger named; ``superseded_by`` the post
-    whose answer this one was given, because it repeats it.
+    whose answer this one was given, because it repeats it; ``fields`` the ``retry_digest`` of an
+    accepted post.
     """
     now = datetime.now(UTC)
     # A replay that is refused again is no second post to be mended: the first one stays that.
@@ -96,7 +98,7 @@ def record(
             "replay_of": call.replay_of or None,
             "handled_at": now if is_settled else None,
             "recorded_at": now,
-            "fields_digest": fields_digest(call, caller) if outcome == ACCEPTED else None,
+            "fields_digest": fields,
             "superseded_by": superseded_by or None,
             **kept_body,
             "flags": ",".join(filter(None, (*_flags(call), kept_body["flags"]))) or None,
@@ -128,13 +130,13 @@ def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) 
         connection.execute(_insert_key, rows)
 
 
-def fields_digest(call: Call, caller: Caller | None) -> bytes:
+def retry_digest(sent: bytes, caller: Caller | None) -> bytes:
     """Return 16 bytes that are equal for two posts of one caller with the same fields and values.
 
-    What counts as the same is what counts so for repeats.
+    ``sent`` comes from ``repeats.fields_digest``: what counts as the same is what counts so there.
     """
     name = caller.name if caller else ""
-    return digest("retry", f"{repeats.fields_digest(call).hex()} {name}")
+    return digest("retry", f"{sent.hex()} {name}")
 
 
 def retry_of(
@@ -145,7 +147,7 @@ def retry_of(
     row = connection.execute(
         _find_retry,
         {
-            "digest": fields_digest(call, caller),
+            "digest": retry_digest(repeats.fields_digest(call), caller),
             "since": call.received_at,
             "id": call.request_id,
         },

@@ -60,7 +60,8 @@ _PHRASE_WORDS = frozenset(
 )
 
 
-# A post asks for the form of one value by five ways.
+# A post asks for the form of one value by five ways, its match rules and the journal among them;
+# so what the last posts sent stays in the process for a while.
 @lru_cache(maxsize=1024)
 def address_key(address: str, address_2: str) -> str | None:
     """Return what two spellings of one address share; None for what is no address.

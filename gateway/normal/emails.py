@@ -16,7 +16,8 @@ _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOMAIN = re.compile(_HOST)
 
 
-# A post asks for the form of one value by five ways.
+# A post asks for the form of one value by five ways, its match rules and the journal among them;
+# so what the last posts sent stays in the process for a while.
 @lru_cache(maxsize=1024)
 def email_key(text: str) -> str | None:
     """Return what two spellings of one address share; None for what is no address.

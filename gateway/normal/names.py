@@ -79,7 +79,8 @@ def generation(first: str, last: str) -> str:
     return _read(first, last).generation
 
 
-# A post asks for the form of one value by five ways.
+# A post asks for the form of one value by five ways, its match rules and the journal among them;
+# so what the last posts sent stays in the process for a while.
 @lru_cache(maxsize=1024)
 def _read(first: str, last: str) -> _Name:
     given, family = _words(first), _words(last)

@@ -26,7 +26,8 @@ _COMMA = re.compile(r"\s*[,;]\s*")
 _FEWEST_OF_A_NUMBER = 7
 
 
-# A post asks for the form of one value by five ways.
+# A post asks for the form of one value by five ways, its match rules and the journal among them;
+# so what the last posts sent stays in the process for a while.
 @lru_cache(maxsize=1024)
 def phone_key(text: str, region: str) -> str | None:
     """Return what two spellings of one phone number share; None where there is no number.

@@ -47,6 +47,8 @@ def storable(text: str) -> str:
 
     Control characters other than line ends and tabs go, lone surrogates are shown as ``\\ud83d``.
     """
+    if text.isascii() and text.isprintable():
+        return text
     text = _CONTROLS_IN_LINES.sub("", text)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -74,6 +74,7 @@ def store(
         body=journal.keep_body(call, system),
         keys=journal.search_keys(parsed.changes, system.settings),
         repeat=key,
+        fields=journal.retry_digest(key.fields if key else repeats.fields_digest(call), caller),
     )
     try:
         return _write_claimed(post, prepared)
@@ -97,6 +98,7 @@ class _Prepared:
     body: Mapping[str, Any]
     keys: frozenset[bytes]
     repeat: repeats.Key | None
+    fields: bytes
 
 
 def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
@@ -236,6 +238,7 @@ def _write_rows(connection: Connection, post: Post, decision: Decision, prepared
         unknown=post.parsed.unknown,
         decision=decision.trace() | ({"same": list(planned.same)} if planned.same else {}),
         keys=prepared.keys,
+        fields=prepared.fields,
     )
     return lead_id
 

@@ -32,9 +32,20 @@ _MENTION = re.compile(
 )
 _SET = re.compile(rb"[=:&;,<>|]")
 
+_PLAIN = tuple(name + b"=" for name in _NAMES)
+_WORDS = frozenset(name.rpartition(b"_")[2] for name in _NAMES)
+"""No name of a secret stands where none of these does, whatever stands for its underscores."""
+_TELLING_ESCAPE = re.compile(
+    rb"%(?!0[1-9a-f]|[1389a-f][0-9a-f]|2[0-46-9a-f]|[46]0|5[bd-f]|7[b-f])", re.IGNORECASE
+)
+"""Any escape but those of digits, punctuation and bytes beyond ASCII: one that may be a letter, a
+NUL or a backslash, or a percent sign that makes another escape of what is behind it."""
+
 
 def is_secret(name: bytes) -> bool:
     """Return whether ``name`` has that of a secret in it, in any spelling."""
+    if not _may_name(name):
+        return False
     for layer in _layers(name):
         mangled = layer.translate(_MANGLED)
         if any(each in mangled for each in _NAMES):
@@ -44,7 +55,9 @@ def is_secret(name: bytes) -> bool:
 
 def mentions(value: bytes) -> bool:
     """Return whether the name of a secret stands in ``value``, and so perhaps the secret."""
-    return any(_position(layer) >= 0 and _MENTION.search(layer) for layer in _layers(value))
+    return _may_name(value) and any(
+        _position(layer) >= 0 and _MENTION.search(layer) for layer in _layers(value)
+    )
 
 
 def is_a_name(value: bytes) -> bool:
@@ -76,32 +89,61 @@ def cut(raw: bytes, spans: Iterable[Span], *, filling: bytes = b"") -> bytes:
 
 def form(raw: bytes) -> bytes | None:
     """Return the urlencoded ``raw`` without its secrets, ``None`` where they may be anywhere."""
+    if not raw:
+        return raw
     body = forms.core(raw)
+    plain = _plain(body)
+    # Nearly every post has its secrets under their plain names, and no other.
+    if is_secret(cut(body, ((start, end) for start, _, end in plain))):
+        return _thorough(raw, body)
+    at = raw.find(body)
+    return cut(raw, ((at + value, at + end) for _, value, end in plain))
+
+
+def _thorough(raw: bytes, body: bytes) -> bytes | None:
+    """Return ``raw`` without the secrets of its ``body``, each segment looked at by itself."""
     start = raw.find(body)
     segments = body.split(b"&")
-    rest = []
     for index, segment in enumerate(segments):
-        name, equals, _ = segment.partition(b"=")
-        if equals and name in _NAMES:
-            segments[index] = name + equals
-        else:
-            rest.append(segment)
-    # Nearly every post has its secrets under their plain names, and no other.
-    if is_secret(b"&".join(rest)):
-        for index, segment in enumerate(segments):
-            name, _, value = segment.partition(b"=")
-            if is_secret(name):
-                segments[index] = _without_value(segment)
-            elif mentions(value):
-                if is_a_name(value):
-                    return None
-                segments[index] = _without_line(segment)
+        name, _, value = segment.partition(b"=")
+        if is_secret(name):
+            segments[index] = _without_value(segment)
+        elif mentions(value):
+            if is_a_name(value):
+                return None
+            segments[index] = _without_line(segment)
     return b"".join((raw[:start], b"&".join(segments), raw[start + len(body) :]))
 
 
 def unread(body: bytes) -> bytes | None:
     """Return a ``body`` that could not be read, ``None`` where it may have secrets."""
     return None if is_secret(body) else body
+
+
+def _plain(body: bytes) -> list[tuple[int, int, int]]:
+    """Return where each secret with a plain name begins, where its value does, and where it ends;
+    in order."""
+    found = []
+    for name in _PLAIN:
+        end = 0
+        while (at := body.find(name, end)) >= 0:
+            value = at + len(name)
+            end = body.find(b"&", value)
+            end = len(body) if end < 0 else end
+            if at == 0 or body.startswith(b"&", at - 1):
+                found.append((at, value, end))
+    return sorted(found)
+
+
+def _may_name(raw: bytes) -> bool:
+    """Return whether the name of a secret can stand in ``raw`` at all, under its escapes, too.
+
+    A quick look that says yes too often: most posts need no other.
+    """
+    if b"\\" in raw or b"\0" in raw or _TELLING_ESCAPE.search(raw):
+        return True
+    folded = raw.translate(_LOWER)
+    return any(word in folded for word in _WORDS)
 
 
 def _layers(raw: bytes) -> Iterator[bytes]:
