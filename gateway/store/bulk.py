@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
@@ -51,6 +52,8 @@ _CHILDREN: dict[str, tuple[str, ...]] = {
     "lead_event": ("lead_id", "kind", "due_at", "created_at", "request_id"),
 }
 """The tables that hang on a lead, each with the columns that are written."""
+
+_NEW, _NEW_BY_EXTERNAL_ID = Found(), Found(new_external_id=True)
 
 FAULT = Problem("", "internal", "A plugin or the database failed on this line; the log says how")
 
@@ -168,7 +171,7 @@ def _with_pool(connection: Connection, lead: NewLead, decision: Decision) -> Dec
 
 
 def _found(lead: NewLead) -> Found:
-    return Found(new_external_id=lead.post.parsed.changes.get("external_id") is not None)
+    return _NEW if lead.post.parsed.changes.get("external_id") is None else _NEW_BY_EXTERNAL_ID
 
 
 def _holders(connection: Connection, sent: Sequence[str]) -> dict[str, int | None]:
@@ -236,6 +239,7 @@ def _children(
     """Return the rows that hang on the leads, by table, in an order that is good to write."""
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _CHILDREN}
     keys, external, tags, notes, events = rows.values()
+    folded = {tag: fold_label(tag) for tag in {t for _, each in made for t in each.plan.tags or ()}}
     versions = {name: rule.version for name, rule in made[0][0].post.system.match_rules.items()}
     for (lead, decision), lead_id in zip(made, lead_ids, strict=True):
         planned, now = decision.plan, lead.post.now
@@ -243,7 +247,7 @@ def _children(
             (digest, lead_id, rule, versions[rule]) for digest, rule in decision.new_keys.items()
         ]
         external += [(each, lead_id) for each in external_ids(lead)]
-        tags += [(lead_id, fold_label(tag), at, tag) for at, tag in enumerate(planned.tags or ())]
+        tags += [(lead_id, folded[tag], at, tag) for at, tag in enumerate(planned.tags or ())]
         times = (*lead.note_times, *([None] * len(planned.notes)))
         notes += [
             (lead_id, note.status, note.text, at or now, request_id)
@@ -252,5 +256,5 @@ def _children(
         if planned.followup_at is not None:
             events.append((lead_id, "followup", planned.followup_at, now, request_id))
     # Sorted, so that two transactions never lock index entries in two orders.
-    keys.sort()
+    keys.sort(key=itemgetter(0))
     return rows

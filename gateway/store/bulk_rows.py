@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -112,8 +113,10 @@ def _literals(cursor: Any, column: Sequence[Any]) -> Sequence[str]:
         return ["NULL" if value is None else f"'{value}'" for value in column]
     if kinds == {bytes}:
         return ["NULL" if value is None else f"X'{value.hex()}'" for value in column]
-    if kinds == {int}:
-        return ["NULL" if value is None else str(value) for value in column]
+    if kinds == {datetime}:
+        return ["NULL" if value is None else f"'{value}'" for value in column]
+    if kinds <= {int, float}:
+        return ["NULL" if value is None else repr(value) for value in column]
     return [cursor.mogrify("%s", (value,)) for value in column]
 
 
