@@ -30,6 +30,7 @@ from gateway.normal import fold_label
 from gateway.store import claims, ids
 from gateway.store.bulk_rows import write_numbered, write_rows
 from gateway.store.deciding import Decision, Post, decide_new
+from gateway.store.fast import Rows
 from gateway.store.locating import Found, external_id_digest
 from gateway.store.pools import with_pool
 from gateway.store.telling import event_of
@@ -58,15 +59,17 @@ _NEW, _NEW_BY_EXTERNAL_ID = Found(), Found(new_external_id=True)
 FAULT = Problem("", "internal", "A plugin or the database failed on this line; the log says how")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewLead:
     """A lead to insert, and what it brings that no post can say.
 
-    ``lead_id`` is ``None`` for a new id. ``times`` are its own ``created_at`` and ``updated_at``;
-    ``note_times`` are those of its notes, in order, as far as they have any.
+    ``decision`` is what becomes of it where that is known before its transaction. ``lead_id`` is
+    ``None`` for a new id. ``times`` are its own ``created_at`` and ``updated_at``; ``note_times``
+    are those of its notes, in order, as far as they have any.
     """
 
     post: Post
+    decision: Decision | None = None
     lead_id: int | None = None
     external_ids: tuple[str, ...] = ()
     times: Mapping[str, datetime] = field(default_factory=dict)
@@ -82,6 +85,16 @@ class Settled:
 
     decisions: Mapping[int, Decision]
     refused: Mapping[int, tuple[Problem, ...]]
+
+
+def decide_early(post: Post) -> Decision | None:
+    """Return what becomes of a new lead, ``None`` where a plugin is to be asked in its transaction.
+
+    Raises what ``decide_new`` does.
+    """
+    if post.system.hooks.before_store:
+        return None
+    return decide_new(post, _found(post), Rows(post.system.engine).as_connection())
 
 
 def insert_leads(
@@ -161,17 +174,17 @@ def _decide(
                 field="external_id",
                 code="external_id_taken",
             )
-    return decide_new(lead.post, _found(lead), connection)
+    return lead.decision or decide_new(lead.post, _found(lead.post), connection)
 
 
 def _with_pool(connection: Connection, lead: NewLead, decision: Decision) -> Decision:
     """Return ``decision`` with the id of the lead's new pool: only who is not refused makes one."""
     whole = with_pool(lead.post, decision, connection)
-    return decision if whole is lead.post else decide_new(whole, _found(lead), connection)
+    return decision if whole is lead.post else decide_new(whole, _found(whole), connection)
 
 
-def _found(lead: NewLead) -> Found:
-    return _NEW if lead.post.parsed.changes.get("external_id") is None else _NEW_BY_EXTERNAL_ID
+def _found(post: Post) -> Found:
+    return _NEW if post.parsed.changes.get("external_id") is None else _NEW_BY_EXTERNAL_ID
 
 
 def _holders(connection: Connection, sent: Sequence[str]) -> dict[str, int | None]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.models.base import UtcDateTime
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 1024
 """Rows of one statement where it names each of them; 25 columns of 1,000 leads are about 500 kB."""
 
 MOST_CHARACTERS = 2_000_000
@@ -74,16 +74,18 @@ def _insert_in_sqlite(connection: Connection, into: str, rows: Rows) -> None:
     width = len(rows[0])
     one = f"({', '.join('?' * width)})"
     driver: Any = connection.connection.driver_connection
-    most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-    several = min(ROWS_AT_ONCE, most // width)
-    whole = len(rows) - len(rows) % several
-    # All in one statement: the driver gives way to other threads once for each that it runs.
-    statement = f"INSERT INTO {into} VALUES {', '.join([one] * several)}"  # noqa: S608 own names
-    for start in range(0, whole, several):
-        some = rows[start : start + several]
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
-    if whole < len(rows):
-        connection.exec_driver_sql(f"INSERT INTO {into} VALUES {one}", list(rows[whole:]))  # noqa: S608
+    most = min(ROWS_AT_ONCE, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width)
+    start = 0
+    # Few statements: with each the driver gives way to the thread that reads on. Their lengths are
+    # powers of two, so that few are to be prepared.
+    while left := len(rows) - start:
+        length = 1 << min(left, most).bit_length() - 1
+        values = tuple(chain.from_iterable(rows[start : start + length]))
+        connection.exec_driver_sql(
+            f"INSERT INTO {into} VALUES {', '.join([one] * length)}",  # noqa: S608 own names
+            values,
+        )
+        start += length
 
 
 def _insert_in_mariadb(connection: Connection, into: str, rows: Rows) -> list[tuple[int, int]]:
