@@ -205,6 +205,31 @@ def test_encoding_that_is_named_counts(gateway: Gateway, tmp_path: Path) -> None
     assert leads(gateway)[0]["last_name"] == "日本"
 
 
+def test_wrong_encoding_costs_no_line(gateway: Gateway, tmp_path: Path) -> None:
+    # What is not valid in it is read as without it; a name that nobody knows is refused.
+    path = written(tmp_path, b"last_name\nJos\xc3\xa9\nM\xfcller\n\xff\xfe\n")
+    assert imported(gateway, path, "--encoding", "utf-8")["created"] == 3
+    assert [row["last_name"] for row in leads(gateway)] == ["José", "Müller", "ÿþ"]
+    told = refused(gateway, "lead", "import", str(path), "--encoding", "klingon", exit_code=2)
+    assert "not a character set that we read" in told
+
+
+def test_line_of_a_million_values_costs_itself_alone(gateway: Gateway, tmp_path: Path) -> None:
+    path = written(tmp_path, "phone,company\n1,a\n" + "2," * 1_000_000 + "x\n3,c\n")
+    assert imported(gateway, path, exit_code=1)["created"] == 2
+    assert errors(path)[0][:4] == (
+        "3",
+        "",
+        "broken_line",
+        "has 1000001 values and the first line 2 columns",
+    )
+    many = ",".join(f'"{n:x}":1' for n in range(1_000_000))
+    path = written(tmp_path, f'{{"phone":"1"}}\n{{"phone":"2",{many}}}\n{{"phone":"3"}}\n', "j")
+    assert imported(gateway, path, "--format", "jsonl", exit_code=1)["created"] == 2
+    assert errors(path)[0][:3] == ("2", "", "broken_line")
+    assert "more than 10000 fields" in errors(path)[0][3]
+
+
 def test_huge_line_costs_itself_alone(gateway: Gateway, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     with path.open("wb") as file:

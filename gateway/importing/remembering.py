@@ -12,6 +12,8 @@ from gateway.schema.reading import Reader
 MOST = 2000
 """Values that one field remembers; a column with another value on each line needs none."""
 
+_UNKNOWN: Any = object()
+
 LONGEST = 200
 """Characters of a value that is remembered."""
 
@@ -26,8 +28,9 @@ class _Remembering(Reader):
         """Return the typed value, or EMPTY, as ``Reader.read`` does."""
         if type(sent) is not str or leading_plus:
             return Reader.read(self, sent, leading_plus=leading_plus)
-        if sent in self.known:
-            return self.known[sent]
+        value = self.known.get(sent, _UNKNOWN)
+        if value is not _UNKNOWN:
+            return value
         value = Reader.read(self, sent, leading_plus=False)
         # A list might be changed by who gets it.
         if len(self.known) < MOST and len(sent) <= LONGEST and not isinstance(value, list):

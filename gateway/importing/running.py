@@ -1,10 +1,8 @@
 """An import on its way: records in batches, each stored in one transaction with its position."""
 
-import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -20,7 +18,8 @@ from gateway.importing.lines import CannotImport
 from gateway.importing.options import Options
 from gateway.importing.preparing import Preparer
 from gateway.importing.records import Record
-from gateway.store.bulk import FAULT, NewLead, insert_leads, settle
+from gateway.importing.tuning import tuned
+from gateway.store.bulk import FAULT, NewLead, decide_early, insert_leads, settle
 
 log = logging.getLogger("gateway.import")
 
@@ -70,33 +69,31 @@ class Import:
 
         A thread stores one batch, mostly waiting for the database, while the next is read.
         """
-        with _rare_collections(), ThreadPoolExecutor(1, "import") as writer:
+        with tuned(), ThreadPoolExecutor(1, "import") as writer:
             waiting: Future[None] | None = None
             try:
-                for batch in self._batches(records):
+                for batch in map(self._entries, self._batches(records)):
                     if waiting is not None:
                         waiting.result()
                         self.on_progress(self.counts)
                     waiting = writer.submit(self._flush, batch)
-                    gc.collect()
             finally:
                 # Also where the file breaks off: that a batch could not be stored is said first.
                 if waiting is not None:
                     waiting.result()
         self.on_progress(self.counts)
 
-    def _batches(self, records: Iterable[Record]) -> Iterator[list[Entry]]:
-        batch: list[Entry] = []
+    def _batches(self, records: Iterable[Record]) -> Iterator[list[Record]]:
+        batch: list[Record] = []
         size = 0
         try:
             for record in records:
                 if record.last <= self.run.through_line:
                     continue
-                batch.append(self._entry(record))
+                batch.append(record)
                 size += len(record.raw)
                 if len(batch) >= self.options.batch or size >= MOST_BYTES:
                     yield batch
-                    self.preparer.forget()
                     batch, size = [], 0
         except CannotImport:
             # What was read before is stored, also of a file that cannot be read to its end.
@@ -106,16 +103,41 @@ class Import:
         if batch:
             yield batch
 
-    def _entry(self, record: Record) -> Entry:
-        if record.problem is not None:
-            return Entry(record, problems=(record.problem,))
+    def _entries(self, batch: Iterable[Record]) -> list[Entry]:
+        """Return the leads of the batch, each decided as far as it can be before its transaction.
+
+        Step by step and not lead by lead, which took a sixth longer: so the processor has the code
+        of one step at hand.
+        """
+        self.preparer.forget()
+        entries = [
+            Entry(record, problems=() if record.problem is None else (record.problem,))
+            for record in batch
+        ]
+        for entry in entries:
+            self._try_step(entry, self._prepare)
+        if self.options.match is None:
+            for entry in entries:
+                self._try_step(entry, self._decide)
+        return entries
+
+    def _prepare(self, entry: Entry) -> None:
+        entry.lead = self.preparer.lead(entry.record)
+
+    def _decide(self, entry: Entry) -> None:
+        assert entry.lead is not None  # noqa: S101
+        entry.lead.decision = decide_early(entry.lead.post)
+
+    def _try_step(self, entry: Entry, step: Callable[[Entry], None]) -> None:
+        if entry.problems:
+            return
         try:
-            return Entry(record, self.preparer.lead(record))
+            step(entry)
         except Refused as refusal:
-            return Entry(record, problems=refusal.problems)
+            entry.lead, entry.problems = None, refusal.problems
         except PluginFault:
-            log.exception("line %d could not be read", record.line)
-            return Entry(record, problems=(FAULT,))
+            log.exception("line %d could not be read", entry.record.line)
+            entry.lead, entry.problems = None, (FAULT,)
 
     def _flush(self, batch: Sequence[Entry]) -> None:
         if self.options.dry_run:
@@ -265,15 +287,3 @@ class Import:
         self.through = through
         for name, value in asdict(counts).items():
             setattr(self.counts, name, getattr(self.counts, name) + value)
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let Python look for cycles between batches only: it takes a fifth of an import else."""
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()

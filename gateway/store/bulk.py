@@ -6,7 +6,7 @@ Each lead is decided as a post is (``deciding``), and what is refused is one lea
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -30,10 +30,11 @@ from gateway.normal import fold_label
 from gateway.store import claims, ids
 from gateway.store.bulk_rows import write_numbered, write_rows
 from gateway.store.deciding import Decision, Post, decide_new
+from gateway.store.fast import Rows
 from gateway.store.locating import Found, external_id_digest
 from gateway.store.pools import with_pool
 from gateway.store.telling import event_of
-from gateway.store.vault import Vault, vault_of
+from gateway.store.vault import vault_of
 
 log = logging.getLogger("gateway.store")
 
@@ -44,22 +45,38 @@ _TABLES: dict[str, Table] = {
 _lead, _external, _merge = (_TABLES[name] for name in ("lead", "lead_external_id", "lead_merge"))
 _erasure: Table = Erasure.__table__
 
+_CHILDREN: dict[str, tuple[str, ...]] = {
+    "match_key": ("digest", "lead_id", "rule", "version"),
+    "lead_external_id": ("external_id", "lead_id"),
+    "lead_tag": ("lead_id", "folded", "position", "label"),
+    "lead_note": ("lead_id", "status", "text", "created_at", "request_id"),
+    "lead_event": ("lead_id", "kind", "due_at", "created_at", "request_id"),
+}
+"""The tables that hang on a lead, each with the columns that are written."""
+
+_NEW, _NEW_BY_EXTERNAL_ID = Found(), Found(new_external_id=True)
+
 FAULT = Problem("", "internal", "A plugin or the database failed on this line; the log says how")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewLead:
     """A lead to insert, and what it brings that no post can say.
 
-    ``lead_id`` is ``None`` for a new id. ``times`` are its own ``created_at`` and ``updated_at``;
-    ``note_times`` are those of its notes, in order, as far as they have any.
+    ``decision`` is what becomes of it where that is known before its transaction. ``lead_id`` is
+    ``None`` for a new id. ``times`` are its own ``created_at`` and ``updated_at``; ``note_times``
+    are those of its notes, in order, as far as they have any.
     """
 
     post: Post
+    decision: Decision | None = None
     lead_id: int | None = None
     external_ids: tuple[str, ...] = ()
     times: Mapping[str, datetime] = field(default_factory=dict)
     note_times: tuple[datetime | None, ...] = ()
+
+
+Made = tuple[NewLead, Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,16 @@ class Settled:
 
     decisions: Mapping[int, Decision]
     refused: Mapping[int, tuple[Problem, ...]]
+
+
+def decide_early(post: Post) -> Decision | None:
+    """Return what becomes of a new lead, ``None`` where a plugin is to be asked in its transaction.
+
+    Raises what ``decide_new`` does.
+    """
+    if post.system.hooks.before_store:
+        return None
+    return decide_new(post, _found(post), Rows(post.system.engine).as_connection())
 
 
 def insert_leads(
@@ -82,14 +109,11 @@ def insert_leads(
     claims.take(connection, map(external_id_digest, set(external)))
     settled = settle(connection, leads, makes_pools=True)
     made = [(leads[at], decision) for at, decision in settled.decisions.items()]
-    vault = vault_of(connection)
-    rows = [_lead_row(lead, decision, request_id, vault) for lead, decision in made]
-    if not rows:
+    if not made:
         return settled, []
-    lead_ids = _write_leads(connection, rows)
-    children = _children(made, lead_ids, request_id)
-    for name, each in children.items():
-        write_rows(connection, _TABLES[name], each)
+    lead_ids = _write_leads(connection, made, request_id)
+    for name, rows in _children(made, lead_ids, request_id).items():
+        write_rows(connection, _TABLES[name], _CHILDREN[name], rows)
     if not leads[0].post.system.hooks.after_commit:
         return settled, []
     told = [
@@ -150,17 +174,17 @@ def _decide(
                 field="external_id",
                 code="external_id_taken",
             )
-    return decide_new(lead.post, _found(lead), connection)
+    return lead.decision or decide_new(lead.post, _found(lead.post), connection)
 
 
 def _with_pool(connection: Connection, lead: NewLead, decision: Decision) -> Decision:
     """Return ``decision`` with the id of the lead's new pool: only who is not refused makes one."""
     whole = with_pool(lead.post, decision, connection)
-    return decision if whole is lead.post else decide_new(whole, _found(lead), connection)
+    return decision if whole is lead.post else decide_new(whole, _found(whole), connection)
 
 
-def _found(lead: NewLead) -> Found:
-    return Found(new_external_id=lead.post.parsed.changes.get("external_id") is not None)
+def _found(post: Post) -> Found:
+    return _NEW if post.parsed.changes.get("external_id") is None else _NEW_BY_EXTERNAL_ID
 
 
 def _holders(connection: Connection, sent: Sequence[str]) -> dict[str, int | None]:
@@ -182,65 +206,68 @@ def _taken_ids(connection: Connection, lead_ids: Sequence[int]) -> set[int]:
     return taken
 
 
-def _lead_row(lead: NewLead, decision: Decision, request_id: str, vault: Vault) -> dict[str, Any]:
-    now = lead.post.now
-    sealed = vault.seal_row({**lead.post.defaults, **decision.plan.values})
-    row = {**sealed, "created_at": now, "updated_at": now}
-    if lead.times:
-        row.update(lead.times)
-    if lead.lead_id is not None:
-        row["lead_id"] = lead.lead_id
-    row["match"] = decision.trace() | {"request_id": request_id}
-    return row
-
-
-def _write_leads(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+def _write_leads(connection: Connection, made: Sequence[Made], request_id: str) -> list[int]:
     """Insert the leads and return their ids, in order."""
-    dumped: dict[tuple[str, ...], str] = {}
-    for row in rows:
-        changed = tuple(row["match"]["changes"])
-        if changed not in dumped:
-            dumped[changed] = json.dumps(row["match"])
-        row["match"] = dumped[changed]
-    if "lead_id" in rows[0]:
-        ids.go_past(connection, max(row["lead_id"] for row in rows))
+    seal_row = vault_of(connection).seal_row
+    values = [seal_row({**lead.post.defaults, **decision.plan.values}) for lead, decision in made]
+    # Most leads have few columns; one that no lead of the batch has is left to be NULL.
+    used = set().union(*values)
+    columns = [column.name for column in _lead.c if column.name in used]
+    rows = [
+        (
+            lead.times.get("created_at", lead.post.now),
+            lead.times.get("updated_at", lead.post.now),
+            trace,
+            *map(row.get, columns),
+        )
+        for (lead, _), trace, row in zip(made, _traces(made, request_id), values, strict=True)
+    ]
+    names = ["created_at", "updated_at", "match", *columns]
+    lead_ids = [lead.lead_id for lead, _ in made if lead.lead_id is not None]
+    if lead_ids:
+        ids.go_past(connection, max(lead_ids))
     else:
         reserved = ids.reserve(connection, len(rows))
         if reserved is None:
-            return write_numbered(connection, _lead, rows)
-        for row, lead_id in zip(rows, reserved, strict=True):
-            row["lead_id"] = lead_id
-    write_rows(connection, _lead, rows)
-    return [row["lead_id"] for row in rows]
+            return write_numbered(connection, _lead, names, rows)
+        lead_ids = reserved
+    with_ids = [(lead_id, *row) for lead_id, row in zip(lead_ids, rows, strict=True)]
+    write_rows(connection, _lead, ["lead_id", *names], with_ids)
+    return lead_ids
+
+
+def _traces(made: Sequence[Made], request_id: str) -> Iterator[str]:
+    """Yield the trace of each lead as JSON; of new leads it differs by the changed fields alone."""
+    dumped: dict[tuple[str, ...], str] = {}
+    for _, decision in made:
+        changed = decision.plan.changed
+        if changed not in dumped:
+            dumped[changed] = json.dumps(decision.trace() | {"request_id": request_id})
+        yield dumped[changed]
 
 
 def _children(
-    made: Sequence[tuple[NewLead, Decision]], lead_ids: Sequence[int], request_id: str
-) -> dict[str, list[dict[str, Any]]]:
+    made: Sequence[Made], lead_ids: Sequence[int], request_id: str
+) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows that hang on the leads, by table, in an order that is good to write."""
-    rows: dict[str, list[dict[str, Any]]] = {
-        name: []
-        for name in ("match_key", "lead_external_id", "lead_tag", "lead_note", "lead_event")
-    }
+    rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _CHILDREN}
     keys, external, tags, notes, events = rows.values()
+    folded = {tag: fold_label(tag) for tag in {t for _, each in made for t in each.plan.tags or ()}}
+    versions = {name: rule.version for name, rule in made[0][0].post.system.match_rules.items()}
     for (lead, decision), lead_id in zip(made, lead_ids, strict=True):
-        planned, rules = decision.plan, lead.post.system.match_rules
+        planned, now = decision.plan, lead.post.now
         keys += [
-            {"digest": digest, "lead_id": lead_id, "rule": rule, "version": rules[rule].version}
-            for digest, rule in decision.new_keys.items()
+            (digest, lead_id, rule, versions[rule]) for digest, rule in decision.new_keys.items()
         ]
-        external += [{"external_id": each, "lead_id": lead_id} for each in external_ids(lead)]
-        tags += [
-            {"lead_id": lead_id, "folded": fold_label(tag), "position": at, "label": tag}
-            for at, tag in enumerate(planned.tags or ())
-        ]
-        stamp = {"lead_id": lead_id, "created_at": lead.post.now, "request_id": request_id}
+        external += [(each, lead_id) for each in external_ids(lead)]
+        tags += [(lead_id, folded[tag], at, tag) for at, tag in enumerate(planned.tags or ())]
         times = (*lead.note_times, *([None] * len(planned.notes)))
         notes += [
-            {**stamp, "status": note.status, "text": note.text, "created_at": at or lead.post.now}
+            (lead_id, note.status, note.text, at or now, request_id)
             for note, at in zip(planned.notes, times, strict=False)
         ]
         if planned.followup_at is not None:
-            events.append({**stamp, "kind": "followup", "due_at": planned.followup_at})
-    keys.sort(key=itemgetter("digest"))
+            events.append((lead_id, "followup", planned.followup_at, now, request_id))
+    # Sorted, so that two transactions never lock index entries in two orders.
+    keys.sort(key=itemgetter(0))
     return rows

@@ -30,7 +30,8 @@ _insert["mariadb"] = _insert["mysql"]
 def values_of(row: Any) -> dict[str, Any]:
     """Return the values of an opened lead as rules see them: by wire name, custom ones too."""
     values = {WIRE_NAMES.get(column, column): row[column] for column in row if column != "custom"}
-    return (row.get("custom") or {}) | values
+    custom = row.get("custom")
+    return custom | values if custom else values
 
 
 def read_values(connection: Connection, lead_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

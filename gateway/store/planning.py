@@ -105,12 +105,13 @@ def columns(
     changes: Mapping[str, Any], schema: LeadSchema, row: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the values of ``changes`` by column; custom ones are merged into those of ``row``."""
-    wanted = {
-        COLUMNS.get(name, name): value
-        for name, value in changes.items()
-        if name not in NOT_COLUMNS and name not in schema.custom
-    }
-    custom = {name: value for name, value in changes.items() if name in schema.custom}
+    wanted: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name in schema.custom:
+            custom[name] = value
+        elif name not in NOT_COLUMNS:
+            wanted[COLUMNS.get(name, name)] = value
     if custom:
         merged = dict(row.get("custom") or {}) | schema.dump_custom(custom)
         kept = {name: value for name, value in merged.items() if value is not None}
