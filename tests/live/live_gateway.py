@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from bench import servers
 from config import ROOT
 
 LOGIN, SECRET = "LOGIN", "SECRET"
@@ -85,6 +86,10 @@ class LiveGateway:
                 return found
             time.sleep(0.05)
         raise AssertionError(f"no {pattern!r} in the log:\n{self.log}")
+
+    @property
+    def workers(self) -> list[int]:
+        return servers.worker_ids(self.process.pid)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)

@@ -197,12 +197,7 @@ def test_drain_that_is_killed_in_the_middle_goes_on(
         while (left := len(spooled(gateway))) == waiting and left:
             time.sleep(0.005)
         waiting = left
-        for worker in workers(gateway):
+        for worker in gateway.workers:
             os.kill(worker, signal.SIGKILL)
     wait_until_drained(gateway)
     assert_none_lost_none_doubled(load, url)
-
-
-def workers(gateway: LiveGateway) -> list[int]:
-    master = gateway.process.pid
-    return list(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
