@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from sqlalchemy import func, select, text
 
 from gateway import CustomField, hookimpl
 from gateway.app import create_app
-from gateway.journal import sweeping
 from gateway.models import Lead, LeadChange, Submission, db
 from gateway.sealing import MARK, TEXT_MARK, Sealer
 from gateway.store import sealed_rows
@@ -27,6 +25,7 @@ from gateway.store.sealed_rows import parts
 from gateway.store.vault import Locked
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
+from tests.no_post_in_progress import remove_files_at_once
 from tests.test_sealing import KEYS
 
 PLAIN = "Qzv"
@@ -57,8 +56,7 @@ def secret_fields(monkeypatch: pytest.MonkeyPatch) -> str:
 def make(
     make_gateway: Callable[..., Gateway], secret_fields: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Gateway]:
-    # Nothing in these tests is in progress while files are removed.
-    monkeypatch.setattr(sweeping, "IN_PROGRESS", timedelta(0))
+    remove_files_at_once(monkeypatch)
 
     def made(*keys: str) -> Gateway:
         return with_commands(make_gateway(secret_fields, GATEWAY_SECRET_KEYS=keys))
