@@ -98,4 +98,4 @@ def test_posts_are_answered_while_an_import_runs(
         ids.append(gateway.exchange(request(post, "Connection: close")).lead_id)
     assert finished(process)["created"] == ROWS - 1
     assert len(set(ids)) == len(ids) > 0
-    assert int(gateway.flask("lead", "count")) == ROWS - 1 + len(ids)
+    assert gateway.count() == ROWS - 1 + len(ids)
