@@ -1,11 +1,11 @@
 """``flask plugin check`` and ``flask plugin new``, as an author uses them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from config import ROOT
+from config import ROOT, settings
+from gateway.app import create_app
 from gateway.cli import new_plugin
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, with_commands
@@ -22,8 +22,10 @@ def gateway_custom_fields(settings):
 
 
 @pytest.fixture
-def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
-    return with_commands(make_gateway(logins=[]))
+def gateway(tmp_path: Path) -> Gateway:
+    """A gateway without a database: these commands ask for none."""
+    app = create_app(settings(DATABASE_URL=f"sqlite:///{tmp_path}/none.db"))
+    return with_commands(Gateway(app, None))
 
 
 def test_check_says_that_a_plugin_keeps_every_rule(gateway: Gateway) -> None:
