@@ -10,15 +10,14 @@ import random
 import signal
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench import report
 from bench.body import LOGIN, PASSWORD
 from bench.racing import Client
-from bench.servers import ENGINES, engine_names, prepare, serve, settings, workplace
-from bench.whole import Load, judge
+from bench.servers import ENGINES, engine_names, prepare, serve, settings, worker_ids, workplace
+from bench.whole import Load, end_if_wrong, judge
 
 MASTER_EVERY = 10
 """One kill in so many takes the master and all its workers."""
@@ -39,8 +38,7 @@ def main() -> None:
     print(f"\n{shown}")
     if not options.quick:
         report.write("kills", {**facts, "kills": rows}, shown)
-    if any(row["lost"] or row["doubled"] or row["halves"] or row["refused"] for row in rows):
-        raise SystemExit("Posts were lost, doubled, halved or refused.")
+    end_if_wrong(rows)
 
 
 def _options() -> argparse.Namespace:
@@ -74,13 +72,7 @@ def run(engine: str, url: str, folder: Path, *, kills: int) -> dict[str, Any]:
     finally:
         if load is not None:
             load.stop()
-    verdict = judge(load, url)
-    return {
-        **totals,
-        **asdict(verdict),
-        "refused": sum(verdict.refused.values()),
-        "unanswered": len(load.unanswered),
-    }
+    return {**totals, **judge(load, url).figures()}
 
 
 def _lead_to(load: Load | None, client: Client) -> Load:
@@ -96,20 +88,14 @@ def _kill_some(master: int, most: int) -> int:
     killed = 0
     for _ in range(min(MASTER_EVERY, most)):
         time.sleep(random.uniform(0.05, LONGEST_PAUSE))
-        workers = _workers(master)
-        if workers:
-            os.kill(random.choice(workers), signal.SIGKILL)
+        if running := worker_ids(master):
+            os.kill(random.choice(running), signal.SIGKILL)
             killed += 1
-    workers = _workers(master)
-    for process in (master, *workers):
+    for process in (master, *worker_ids(master)):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
             killed += 1
     return killed
-
-
-def _workers(master: int) -> list[int]:
-    return list(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
 
 
 def _table(facts: dict[str, Any], rows: list[dict[str, Any]]) -> str:

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -39,6 +40,21 @@ class Load:
     p50: float
     p99: float
     longest: float
+
+    @classmethod
+    def of(cls, took: Sequence[float], errors: int, *, seconds: float) -> "Load":
+        """Return the load whose answers took these seconds; ends the program where none came."""
+        if len(took) < 2:
+            raise SystemExit(f"No answers; {errors} posts failed.")
+        hundredths = statistics.quantiles(took, n=100)
+        return cls(
+            answers=len(took),
+            errors=errors,
+            seconds=seconds,
+            p50=hundredths[49] * 1000,
+            p99=hundredths[98] * 1000,
+            longest=max(took) * 1000,
+        )
 
     @property
     def rate(self) -> float:
@@ -154,14 +170,4 @@ def _by_threads(port: int, template: str, *, first: int, connections: int, secon
         thread.start()
     for thread in threads:
         thread.join()
-    if len(took) < 2:
-        raise SystemExit(f"No answers; {len(errors)} posts failed.")
-    hundredths = statistics.quantiles(took, n=100)
-    return Load(
-        answers=len(took),
-        errors=len(errors),
-        seconds=seconds + statistics.fmean(took),
-        p50=hundredths[49] * 1000,
-        p99=hundredths[98] * 1000,
-        longest=max(took) * 1000,
-    )
+    return Load.of(took, len(errors), seconds=seconds + statistics.fmean(took or [0]))

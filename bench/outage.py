@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from bench.body import LOGIN, PASSWORD
 from bench.proxy import Proxy
 from bench.racing import Client
 from bench.servers import ENGINES, engine_names, prepare, serve, settings, workplace
-from bench.whole import Load, judge
+from bench.whole import Load, end_if_wrong, judge
 from config import database_url
 
 CUTS = 4
@@ -40,8 +39,7 @@ def main() -> None:
     print(f"\n{shown}")
     if not options.quick:
         report.write("outage", {**facts, "outages": rows}, shown)
-    if any(row["lost"] or row["doubled"] or row["halves"] or row["refused"] for row in rows):
-        raise SystemExit("Posts were lost, doubled, halved or refused.")
+    end_if_wrong(rows)
 
 
 def _options() -> argparse.Namespace:
@@ -83,9 +81,7 @@ def _run(engine: str, url: str, folder: Path, options: argparse.Namespace) -> di
         "engine": engine,
         "outages": options.outages,
         "cuts": proxy.cuts if proxy else 0,
-        **asdict(verdict),
-        "refused": sum(verdict.refused.values()),
-        "unanswered": len(load.unanswered),
+        **verdict.figures(),
     }
 
 

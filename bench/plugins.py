@@ -12,15 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import config
 from bench.body import FIELDS, body, template
-from bench.load import PATH, is_success
+from bench.in_process import send
 from bench.servers import prepare, settings, workplace
 from config import ROOT
 from gateway.app import create_app
@@ -132,7 +130,7 @@ def _measure(cases: Sequence[Case], posts: int) -> list[Taken]:
         for at, case in enumerate(cases):
             number = turn * len(cases) + at
             content = body(number, case.template)
-            took = _timed(lambda case=case, content=content: _post(case.app, content))
+            took = _timed(lambda case=case, content=content: send(case.app, content))
             parsing = _timed(lambda case=case: _parse(case)) / PARSES
             if turn >= WARM_UP:
                 whole[at].append(took)
@@ -155,20 +153,6 @@ def _parse(case: Case) -> None:
     form = {"mode": "insert", **FIELDS, "phone": "5035550100", "email": "a@example.com", **own}
     for _ in range(PARSES):
         parse(form, schema)
-
-
-def _post(app: Flask, content: bytes) -> None:
-    environ = EnvironBuilder(
-        path=PATH,
-        method="POST",
-        content_type="application/x-www-form-urlencoded",
-        input_stream=BytesIO(content),
-        content_length=len(content),
-    ).get_environ()
-    chunks, status, _ = run_wsgi_app(app, environ)
-    answer = b"".join(chunks)
-    if not is_success(f"HTTP/1.1 {status}".encode() + answer):
-        raise SystemExit(f"This post was not taken: {answer.decode()}")
 
 
 def _starts(environment: Mapping[str, str], folder: Path) -> dict[int, float]:

@@ -12,17 +12,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from sqlalchemy import Engine, event
-from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import config
 from bench.body import body
-from bench.load import PATH, is_success
+from bench.in_process import send
 from bench.servers import ENGINES, engine_names, prepare, settings, workplace
 from gateway import auth, respond, transport
 from gateway.app import create_app
@@ -150,7 +148,7 @@ def _profile(url: str, folder: Path, options: argparse.Namespace) -> dict[str, f
     engine = app.extensions["gateway"].engine
     # The first posts fill what is filled once: the login's slow hash, compiled statements.
     for number in range(WARM_UP):
-        _post(app, number)
+        send(app, body(number))
     watch = Stopwatch(time.thread_time_ns if options.processor else time.perf_counter_ns)
     watch.watch(engine)
     with watch.steps():
@@ -164,22 +162,8 @@ def _profile(url: str, folder: Path, options: argparse.Namespace) -> dict[str, f
 
 def _taken(watch: Stopwatch, app: Flask, number: int) -> dict[str, int]:
     watch.taken.clear()
-    _post(watch.timed(app, REST), number)
+    send(watch.timed(app, REST), body(number))
     return dict(watch.taken)
-
-
-def _post(app: Callable[..., Any], number: int) -> None:
-    environ = EnvironBuilder(
-        path=PATH,
-        method="POST",
-        content_type="application/x-www-form-urlencoded",
-        input_stream=BytesIO(content := body(number)),
-        content_length=len(content),
-    ).get_environ()
-    chunks, status, _ = run_wsgi_app(app, environ)
-    answer = b"".join(chunks)
-    if not is_success(f"HTTP/1.1 {status}".encode() + answer):
-        raise SystemExit(f"This post was not taken: {answer.decode()}")
 
 
 def _table(profiles: Mapping[str, Mapping[str, float]], options: argparse.Namespace) -> str:

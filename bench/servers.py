@@ -33,11 +33,15 @@ class Server:
 
     def processor_seconds(self) -> list[float]:
         """Return the processor time that each worker has taken so far."""
-        workers = Path(f"/proc/{self.process}/task/{self.process}/children").read_text().split()
-        return [_processor_seconds(worker) for worker in sorted(workers, key=int)]
+        return [_processor_seconds(worker) for worker in sorted(worker_ids(self.process))]
 
 
-def _processor_seconds(process: str) -> float:
+def worker_ids(master: int) -> list[int]:
+    """Return the process ids of the workers that a gunicorn has now."""
+    return list(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+
+
+def _processor_seconds(process: int) -> float:
     # The name of the program stands in brackets and may hold spaces.
     rest = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     user, system = rest[11:13]

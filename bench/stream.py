@@ -4,7 +4,6 @@ Unlike the load of ``load.py`` it leaves the machine room: callers do not stop b
 being tidied, and they do not all come at once either.
 """
 
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,14 +53,4 @@ class Stream:
             ended.set()
             for thread in threads:
                 thread.join()
-        if len(took) < 2:
-            raise SystemExit(f"No answers; {len(errors)} posts failed.")
-        hundredths = statistics.quantiles(took, n=100)
-        return Load(
-            answers=len(took),
-            errors=len(errors),
-            seconds=time.perf_counter() - begun,
-            p50=hundredths[49] * 1000,
-            p99=hundredths[98] * 1000,
-            longest=max(took) * 1000,
-        )
+        return Load.of(took, len(errors), seconds=time.perf_counter() - begun)

@@ -7,11 +7,12 @@ is missing, or one is there without the others, half a post was stored.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.client import HTTPException
 from itertools import count
+from typing import Any
 
 from sqlalchemy import Connection, create_engine, text
 
@@ -91,19 +92,21 @@ def _fields(name: str, number: int) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: posts answered with a success or saved, and what is wrong with them."""
+    """What was found: posts answered with a success, saved or without an answer, and what is wrong
+    with them."""
 
     answered: int
     saved: int
+    unanswered: int
     lost: int
     doubled: int
     halves: int
     refused: Counter[str]
     longest: float
 
-    @property
-    def is_good(self) -> bool:
-        return not (self.lost or self.doubled or self.halves or self.refused)
+    def figures(self) -> dict[str, Any]:
+        """Return it as a row of a table: how many were refused, not for what."""
+        return {**asdict(self), "refused": sum(self.refused.values())}
 
 
 def judge(load: Load, url: str) -> Verdict:
@@ -124,12 +127,19 @@ def judge(load: Load, url: str) -> Verdict:
     return Verdict(
         answered=len(answered),
         saved=len(saved),
+        unanswered=len(load.unanswered),
         lost=sum(leads[n] == 0 or each.request_id not in accepted for n, each in kept.items()),
         doubled=sum(number > 1 for number in leads.values()),
         halves=halves,
         refused=Counter(e.message for n, e in load.answers.items() if n not in kept),
         longest=max(load.seconds[name] for name in load.answers),
     )
+
+
+def end_if_wrong(rows: Iterable[Mapping[str, Any]]) -> None:
+    """End the program where the figures of a run have posts that came to grief."""
+    if any(row[name] for row in rows for name in ("lost", "doubled", "halves", "refused")):
+        raise SystemExit("Posts were lost, doubled, halved or refused.")
 
 
 def _halves(connection: Connection) -> Iterator[int]:

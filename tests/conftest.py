@@ -4,7 +4,12 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from gateway import auth
+
 pytest_plugins = ["gateway.testing"]
+
+# The hash of a password is slow on purpose, and would be a third of every test that posts.
+auth._METHOD = "scrypt:128:1:1"
 
 settings.register_profile(
     "gateway",

@@ -16,6 +16,7 @@ from gateway.replaying import Corrections, replay
 from gateway.store import erasing
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
+from tests.no_post_in_progress import remove_files_at_once
 
 MARK = "Zyxw"
 """Stands in everything that the erased person ever sent; nobody else has it."""
@@ -23,8 +24,7 @@ MARK = "Zyxw"
 
 @pytest.fixture
 def gateway(make_gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch) -> Gateway:
-    # Nothing in these tests is in progress while it is erased.
-    monkeypatch.setattr(sweeping, "IN_PROGRESS", timedelta(0))
+    remove_files_at_once(monkeypatch)
     return with_commands(make_gateway("plugins.example"))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from batch_sizes import batch_sizes
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,14 +147,7 @@ def clear(gateway: Gateway) -> None:
 
 
 def test_new_lead_goes_the_short_way(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    write = fast.write
-
-    def counted(connection: Any, posts: Any) -> list[int]:
-        sizes.append(len(posts))
-        return write(connection, posts)
-
-    monkeypatch.setattr(fast, "write", counted)
+    sizes = batch_sizes(monkeypatch)
     gateway.send(full_name="Ann Lee", tags="a,b", note="n")
     assert sizes == [1]
 

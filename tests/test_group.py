@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from batch_sizes import batch_sizes
 from sqlalchemy import Connection, Engine, text
 from stored_rows import count, keys_are_right, rows
 
 from gateway.models import Lead, LeadNote, Submission
-from gateway.store import fast, group
+from gateway.store import group
 from gateway.testing import Gateway
 
 MakeGateway = Callable[..., Gateway]
@@ -58,19 +59,6 @@ def send_all(gateway: Gateway, posts: list[dict[str, str]]) -> list[Any]:
         return list(threads.map(lambda post: gateway.send(**post), posts))
 
 
-def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the list into which the size of every batch goes."""
-    sizes: list[int] = []
-    write = fast.write
-
-    def counted(connection: Any, posts: Any) -> list[int]:
-        sizes.append(len(posts))
-        return write(connection, posts)
-
-    monkeypatch.setattr(fast, "write", counted)
-    return sizes
-
-
 def held_back(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, posts: list[dict[str, str]]
 ) -> list[Any]:
@@ -94,7 +82,7 @@ def held_back(
 def test_poison_post_costs_its_neighbours_nothing(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = batches(monkeypatch)
+    sizes = batch_sizes(monkeypatch)
     posts = [{"full_name": f"Ann {n}", "note": "n", "tags": "a,b"} for n in range(8)]
     posts[4]["company"] = POISON
     answers = held_back(gateway, monkeypatch, posts)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gateway import LeadEvent, Refused, hookimpl
-from gateway.journal import sweeping
 from gateway.models import ImportRun, Lead, Pool
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, with_commands
+from tests.no_post_in_progress import remove_files_at_once
 from tests.stored_rows import lead, rows
 from tests.test_erasing import MARK, bystander, person, remains
 
@@ -159,7 +159,7 @@ def test_imported_lead_is_erased_whole(
     monkeypatch: pytest.MonkeyPatch,
     words: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(sweeping, "IN_PROGRESS", sweeping.IN_PROGRESS * 0)
+    remove_files_at_once(monkeypatch)
     gateway = with_commands(make_gateway("plugins.example"))
     bob, _ = bystander(gateway)
     before = lead(gateway, bob)

@@ -1,13 +1,12 @@
 """The kit in the hands of an author whose plugin lies outside this repository."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from config import ROOT
-from tests.live.live_gateway import clean_environment
+from tests.elsewhere import run_python
 
 PLUGIN = (ROOT / "plugins" / "example.py").read_text(encoding="utf-8")
 
@@ -39,19 +38,7 @@ KIT = 'pytest_plugins = ["gateway.testing"]\n'
 
 
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
-        cwd=folder,
-        env=clean_environment(
-            PYTHONPATH=str(ROOT),
-            # Nobody listens there: the author has no servers.
-            GATEWAY_TEST_POSTGRESQL="postgresql://postgres@127.0.0.1:1/",
-            GATEWAY_TEST_MARIADB="mariadb://root@127.0.0.1:1/",
-            CI="",
-        ),
-        capture_output=True,
-        text=True,
-    )
+    return run_python(folder, "pytest", "-p", "no:cacheprovider", *words)
 
 
 @pytest.mark.parametrize("where", ["conftest.py", "test_cars.py"])

@@ -1,17 +1,15 @@
 """``flask plugin check`` and ``flask plugin new``, as an author uses them."""
 
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from config import ROOT
+from config import ROOT, settings
+from gateway.app import create_app
 from gateway.cli import new_plugin
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, with_commands
-from tests.live.live_gateway import clean_environment
+from tests.elsewhere import run_python
 
 CARELESS = """
 from marshmallow import fields
@@ -24,23 +22,10 @@ def gateway_custom_fields(settings):
 
 
 @pytest.fixture
-def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
-    return with_commands(make_gateway(logins=[]))
-
-
-def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        env=clean_environment(
-            PYTHONPATH=str(ROOT),
-            GATEWAY_TEST_POSTGRESQL="postgresql://postgres@127.0.0.1:1/",
-            GATEWAY_TEST_MARIADB="mariadb://root@127.0.0.1:1/",
-            CI="",
-        ),
-        capture_output=True,
-        text=True,
-    )
+def gateway(tmp_path: Path) -> Gateway:
+    """A gateway without a database: these commands ask for none."""
+    app = create_app(settings(DATABASE_URL=f"sqlite:///{tmp_path}/none.db"))
+    return with_commands(Gateway(app, None))
 
 
 def test_check_says_that_a_plugin_keeps_every_rule(gateway: Gateway) -> None:
@@ -74,7 +59,7 @@ def test_new_plugin_passes_its_own_test_at_once(gateway: Gateway, tmp_path: Path
     assert f"{tmp_path}/test_roofing_east.py" in said
     assert "GATEWAY_PLUGINS=roofing_east bin/serve" in said
     (line,) = [line for line in said.splitlines() if " -m pytest " in line]
-    tested = python(ROOT, *line.split()[2:], "-p", "no:cacheprovider")
+    tested = run_python(ROOT, *line.split()[2:], "-p", "no:cacheprovider")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "2 passed" in tested.stdout
 
@@ -89,7 +74,7 @@ def test_new_plugin_is_in_form(tmp_path: Path, name: str) -> None:
         ("ruff", "format", "--check", *in_this_form),
         ("mypy", *files),
     ):
-        result = python(ROOT, *words)
+        result = run_python(ROOT, *words)
         assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -19,9 +19,9 @@ from gateway.testing.client import FORM
 from gateway.transport import call as transport_call
 from gateway.transport.reading import Body
 from tests.cli_runner import done, run, shown, with_commands
+from tests.sealed.secrets_of_leads import remains
 from tests.test_replay import replayed, row_of, why
 from tests.test_sealing import KEYS
-from tests.test_secrets import remains
 
 PLAIN = "Qzv-S3CR3T"
 BROKEN = f'{{"command": "lead_set", "ai_login_password": "{PLAIN}",}}'.encode()

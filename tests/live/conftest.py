@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from live_gateway import LiveGateway, running
+from live_gateway import LiveGateway, prepared, running
 
 from gateway.testing.databases import Databases
 
@@ -27,7 +27,10 @@ collect_ignore = [] if os.environ.get("CI") or _php_has_curl() else ["test_php.p
 @pytest.fixture(scope="session")
 def live(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
     """A gateway on SQLite that the tests of one process share."""
-    with running(databases.make("sqlite"), tmp_path_factory.mktemp("live")) as gateway:
+    with (
+        prepared(databases, "sqlite") as inside,
+        running(inside, tmp_path_factory.mktemp("live")) as gateway,
+    ):
         yield gateway
 
 
@@ -37,7 +40,7 @@ def start(databases: Databases, tmp_path: Path) -> Iterator[Callable[..., LiveGa
     with ExitStack() as at_end:
 
         def start(engine: str = "sqlite", **settings: str) -> LiveGateway:
-            url = databases.make(engine)
-            return at_end.enter_context(running(url, tmp_path, **settings))
+            inside = at_end.enter_context(prepared(databases, engine))
+            return at_end.enter_context(running(inside, tmp_path, **settings))
 
         yield start

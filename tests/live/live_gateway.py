@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import config
+from bench import servers
 from config import ROOT
+from gateway.app import create_app
+from gateway.testing import Gateway, setup
+from gateway.testing.databases import Databases
 
 LOGIN, SECRET = "LOGIN", "SECRET"
 FORM = "application/x-www-form-urlencoded"
@@ -59,11 +64,12 @@ class Answer:
 
 @dataclass
 class LiveGateway:
-    """One running gunicorn."""
+    """One running gunicorn; ``inside`` is this process's own look at what it stores."""
 
     environment: dict[str, str]
     folder: Path
     process: subprocess.Popen[bytes]
+    inside: Gateway
 
     @cached_property
     def port(self) -> int:
@@ -86,6 +92,21 @@ class LiveGateway:
             time.sleep(0.05)
         raise AssertionError(f"no {pattern!r} in the log:\n{self.log}")
 
+    @property
+    def workers(self) -> list[int]:
+        return servers.worker_ids(self.process.pid)
+
+    def wait_for_workers(self) -> None:
+        """Wait until every worker is there and hears signals."""
+        wanted = int(self.environment.get("WEB_CONCURRENCY", 2))
+        end = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            workers = self.workers
+            if len(workers) >= wanted and all(map(_hears_signals, workers)):
+                return
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
@@ -96,11 +117,14 @@ class LiveGateway:
             return read_answer(connection)
 
     def lead(self, lead_id: int) -> dict[str, Any]:
-        """Return the lead as the command line shows it."""
-        return dict(json.loads(self.flask("lead", "show", str(lead_id), "--json")))
+        """Return the lead as ``flask lead show --json`` prints it."""
+        found = self.inside.lead(lead_id)
+        assert found is not None
+        return found
 
     def count(self) -> int:
-        return int(self.flask("lead", "count"))
+        """Return how many leads there are."""
+        return self.inside.count()
 
     def file(self, lead_id: int) -> tuple[str, bytes]:
         """Return the name and the bytes of the one file of a lead."""
@@ -110,38 +134,51 @@ class LiveGateway:
         assert file["size"] == len(content)
         return file["name"], content
 
-    def flask(self, *arguments: str, given: str = "") -> str:
-        """Return what a ``flask`` command prints."""
-        return flask(self.environment, *arguments, given=given)
 
+def _hears_signals(worker: int) -> bool:
+    """Whether a process of gunicorn has a worker's handlers; under the master's, TERM is lost.
 
-def flask(environment: Mapping[str, str], *arguments: str, given: str = "") -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=ROOT,
-        env=environment,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    Only a worker catches ABRT.
+    """
+    try:
+        status = Path(f"/proc/{worker}/status").read_text()
+    except OSError:
+        return False
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)", status, re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGABRT - 1) & 1)
 
 
 @contextmanager
-def running(database_url: str, folder: Path, **settings: str) -> Iterator[LiveGateway]:
-    """Give a gateway that takes posts of LOGIN with the password SECRET."""
+def prepared(databases: Databases, engine: str) -> Iterator[Gateway]:
+    """Give a system that knows LOGIN, on a database that nobody else has until the block ends.
+
+    It is made in this process: the commands that make one would take longer than most tests.
+    test_serve.py runs them.
+    """
+    with databases.lend(engine) as url:
+        app = create_app(config.settings(DATABASE_URL=url))
+        inside = Gateway(app, (LOGIN, SECRET))
+        try:
+            databases.prepare(app, url, inside.system.settings.GATEWAY_FIRST_LEAD_ID)
+            setup.fill(inside.system, [{"name": LOGIN, "password": SECRET}], {})
+            yield inside
+        finally:
+            inside.system.engine.dispose()
+
+
+@contextmanager
+def running(
+    inside: Gateway, folder: Path, *, database_url: str | None = None, **settings: str
+) -> Iterator[LiveGateway]:
+    """Give a gateway on the database of ``inside``, which it reaches by ``database_url``."""
     environment = clean_environment(
-        DATABASE_URL=database_url,
+        DATABASE_URL=database_url or inside.system.settings.DATABASE_URL,
         GATEWAY_FILES_URL=f"file://{folder}/files",
         GATEWAY_SPOOL_DIR=f"{folder}/spool",
         # The kernel chooses a port that is free.
         PORT="0",
         **settings,
     )
-    flask(environment, "db", "upgrade")
-    flask(environment, "login", "add", LOGIN, "--password-stdin", given=SECRET)
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")],
@@ -153,8 +190,10 @@ def running(database_url: str, folder: Path, **settings: str) -> Iterator[LiveGa
             stderr=subprocess.STDOUT,
         )
     try:
-        gateway = LiveGateway(environment, folder, process)
+        gateway = LiveGateway(environment, folder, process, inside)
         yield gateway
+        # Else the master waits for a worker that has not heard of the end.
+        gateway.wait_for_workers()
         log = gateway.log
         assert "Traceback" not in log, log[max(0, log.find("Traceback") - 500) :][:5_000]
     finally:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from live_gateway import PATIENCE, Answer, LiveGateway, form, request, running
+from live_gateway import PATIENCE, Answer, LiveGateway, form, prepared, request, running
 from sqlalchemy import create_engine, make_url, text
 
 from bench.proxy import Proxy
@@ -73,12 +73,12 @@ def behind_proxy(
     with ExitStack() as at_end:
 
         def start() -> tuple[LiveGateway, Proxy, str]:
-            url = make_url(database_url(databases.make(engine)))
+            inside = at_end.enter_context(prepared(databases, engine))
+            url = make_url(database_url(inside.system.settings.DATABASE_URL))
             proxy = at_end.enter_context(Proxy((url.host or "127.0.0.1", url.port or 0)))
             led = url.set(host="127.0.0.1", port=proxy.port)
-            gateway = at_end.enter_context(
-                running(led.render_as_string(hide_password=False), tmp_path)
-            )
+            way = led.render_as_string(hide_password=False)
+            gateway = at_end.enter_context(running(inside, tmp_path, database_url=way))
             return gateway, proxy, url.render_as_string(hide_password=False)
 
         yield start
@@ -160,6 +160,7 @@ def test_gateway_that_starts_without_its_database_takes_posts(
 ) -> None:
     gateway, proxy, url = behind_proxy()
     assert gateway.exchange(request(form(external_id="before"))).lead_id
+    gateway.wait_for_workers()
     proxy.refuse()
     os.kill(gateway.process.pid, signal.SIGHUP)
     gateway.wait_for_log("the logins cannot be read now")
@@ -197,12 +198,7 @@ def test_drain_that_is_killed_in_the_middle_goes_on(
         while (left := len(spooled(gateway))) == waiting and left:
             time.sleep(0.005)
         waiting = left
-        for worker in workers(gateway):
+        for worker in gateway.workers:
             os.kill(worker, signal.SIGKILL)
     wait_until_drained(gateway)
     assert_none_lost_none_doubled(load, url)
-
-
-def workers(gateway: LiveGateway) -> list[int]:
-    master = gateway.process.pid
-    return list(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from live_gateway import Answer, LiveGateway, form, request
 from sqlalchemy import create_engine, select
@@ -25,7 +24,7 @@ def test_killed_worker_leaves_whole_posts_only(
         # In the middle of it: a tenth has its answer, and the most are still to come.
         while sum(each.done() for each in answers) < POSTS // 10:
             time.sleep(0.005)
-        for worker in workers(gateway):
+        for worker in gateway.workers:
             os.kill(worker, signal.SIGKILL)
         told = {
             number: answer.lead_id
@@ -53,13 +52,6 @@ def send(gateway: LiveGateway, number: int) -> Answer | None:
         if type(error).__module__ == "http.client":
             return None
         raise
-
-
-def workers(gateway: LiveGateway) -> list[int]:
-    master = gateway.process.pid
-    return [
-        int(each) for each in Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    ]
 
 
 def stored(

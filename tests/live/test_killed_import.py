@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-from live_gateway import LOGIN, PATIENCE, SECRET, LiveGateway
+from live_gateway import PATIENCE, LiveGateway, form, request
 from sqlalchemy import create_engine, text
 
 from config import ROOT, database_url
@@ -71,15 +70,7 @@ def test_killed_import_goes_on_and_doubles_nothing(
     process.communicate()
     assert 100 <= through() < rows + 2, "it was over before it could be killed"
     # A post meanwhile is stored as ever, also between the ids of the file.
-    post = {"command": "lead_set", "mode": "insert", "ai_login_id": LOGIN,
-            "ai_login_password": SECRET, "phone": "999"}  # fmt: skip
-    body = urlencode(post).encode()
-    answer = gateway.exchange(
-        b"POST /service HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        b"Content-Type: application/x-www-form-urlencoded\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-    )
-    assert answer.lead_id > 1001
+    assert gateway.exchange(request(form(phone="999"), "Connection: close")).lead_id > 1001
     done = finished(start_import(gateway, path, "--resume", *words))
     assert (done["created"], done["refused"]) == (rows, 1)
     with database.connect() as connection:
@@ -102,16 +93,9 @@ def test_posts_are_answered_while_an_import_runs(
     gateway = start(engine)
     process = start_import(gateway, file_of(tmp_path))
     ids: list[int] = []
-    post = {"command": "lead_set", "mode": "insert", "ai_login_id": LOGIN,
-            "ai_login_password": SECRET, "match_update": "1", "full_name": "Ann Lee"}  # fmt: skip
     while process.poll() is None:
-        body = urlencode({**post, "phone": f"503 222 {len(ids):04}"}).encode()
-        answer = gateway.exchange(
-            b"POST /service HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-            b"Content-Type: application/x-www-form-urlencoded\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
-        ids.append(answer.lead_id)
+        post = form(match_update="1", full_name="Ann Lee", phone=f"503 222 {len(ids):04}")
+        ids.append(gateway.exchange(request(post, "Connection: close")).lead_id)
     assert finished(process)["created"] == ROWS - 1
     assert len(set(ids)) == len(ids) > 0
-    assert int(gateway.flask("lead", "count")) == ROWS - 1 + len(ids)
+    assert gateway.count() == ROWS - 1 + len(ids)

@@ -5,12 +5,10 @@ from collections.abc import Callable
 import pytest
 from live_gateway import LOGIN, SECRET, LiveGateway
 
-import config
 from bench.judging import run
 from bench.racing import Answer, Client
 from bench.serial import Told, has_order, kind, lead, outcome
 from bench.variants import VARIANTS, Persons
-from gateway.app import create_app
 
 ROUNDS = 3
 POSTS = 64
@@ -20,16 +18,14 @@ def test_races_come_out_as_some_order_of_their_posts(
     start: Callable[..., LiveGateway], engine: str
 ) -> None:
     gateway = start(engine, WEB_CONCURRENCY="4")
+    system = gateway.inside.system
     client = Client(gateway.port, {"ai_login_id": LOGIN, "ai_login_password": SECRET})
-    app = create_app(config.settings(DATABASE_URL=gateway.environment["DATABASE_URL"]))
-    system = app.extensions["gateway"]
     faults = {
         (variant.name, turn): found
         for place, variant in enumerate(VARIANTS)
         for turn in range(ROUNDS)
         if (found := run(variant, client, system, number=place * ROUNDS + turn, posts=POSTS).faults)
     }
-    system.engine.dispose()
     assert faults == {}
 
 

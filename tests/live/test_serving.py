@@ -54,6 +54,7 @@ def test_refusal_of_a_huge_body_arrives(live: LiveGateway, size: int) -> None:
 
 def test_term_lets_what_has_begun_finish(start: Callable[..., LiveGateway]) -> None:
     gateway = start()
+    gateway.wait_for_workers()
     post = request(form(last_name="Last"))
     with gateway.connect() as connection:
         connection.sendall(post[:-5])
