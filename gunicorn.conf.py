@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,14 @@ def when_ready(server: Any) -> None:
     gc.freeze()
 
 
+# How gunicorn tells a worker to end.
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
 def post_fork(server: Any, worker: Any) -> None:
+    # Until the worker has handlers of its own, these would go to those of the master, which do
+    # nothing here, and the master would wait for it until graceful_timeout; so they are kept.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     # Only here, where the app is loaded, is its folder on the path.
     from gateway import background
 
@@ -125,3 +133,7 @@ def post_fork(server: Any, worker: Any) -> None:
     system = worker.app.wsgi().extensions["gateway"]
     system.engine.dispose(close=False)
     background.start(system)
+
+
+def post_worker_init(worker: Any) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)

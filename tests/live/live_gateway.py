@@ -168,7 +168,12 @@ def prepared(databases: Databases, engine: str) -> Iterator[Gateway]:
 
 @contextmanager
 def running(
-    inside: Gateway, folder: Path, *, database_url: str | None = None, **settings: str
+    inside: Gateway,
+    folder: Path,
+    *,
+    database_url: str | None = None,
+    configuration: Path = ROOT / "gunicorn.conf.py",
+    **settings: str,
 ) -> Iterator[LiveGateway]:
     """Give a gateway on the database of ``inside``, which it reaches by ``database_url``."""
     environment = clean_environment(
@@ -181,7 +186,7 @@ def running(
     )
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")],
+            [sys.executable, "-m", "gunicorn", "-c", str(configuration)],
             # From another folder: the configuration finds the app by itself.
             cwd=folder,
             env=environment,

@@ -1,10 +1,18 @@
 """What only the server has: many clients at once, slow ones, huge bodies, an end, logs."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from live_gateway import PATIENCE, LiveGateway, form, read_answer, request
+from live_gateway import PATIENCE, LiveGateway, form, prepared, read_answer, request, running
+
+from config import ROOT
+from gateway.testing.databases import Databases
+
+GRACEFUL = 40
+"""Seconds that gunicorn.conf.py gives a worker to end."""
 
 STALLED = 6
 """Clients that stop in the middle; fewer than one worker has threads."""
@@ -66,6 +74,40 @@ def test_term_lets_what_has_begun_finish(start: Callable[..., LiveGateway]) -> N
         assert read_answer(connection).lead_id == 1002
     assert gateway.process.wait(PATIENCE) == 0
     assert gateway.count() == 2
+
+
+SLOW_WORKER = """
+import runpy, time
+from pathlib import Path
+
+globals().update(runpy.run_path({ours!r}))
+begin = post_fork
+
+def post_fork(server, worker):
+    begin(server, worker)
+    Path({folder!r}, f"forked {{worker.age}}").touch()
+    time.sleep(1)
+"""
+
+
+def test_term_ends_a_worker_that_only_just_begins(databases: Databases, tmp_path: Path) -> None:
+    """It would be lost, and the master would wait for the worker until graceful_timeout."""
+    configuration = tmp_path / "conf.py"
+    configuration.write_text(
+        SLOW_WORKER.format(ours=str(ROOT / "gunicorn.conf.py"), folder=str(tmp_path))
+    )
+    forked = tmp_path / "forked 2"
+    with (
+        prepared(databases, "sqlite") as inside,
+        running(inside, tmp_path, configuration=configuration) as gateway,
+    ):
+        end = time.monotonic() + PATIENCE
+        while not forked.exists():
+            assert gateway.process.poll() is None, gateway.log
+            assert time.monotonic() < end, gateway.log
+            time.sleep(0.01)
+        gateway.process.terminate()
+        assert gateway.process.wait(GRACEFUL / 2) == 0
 
 
 def test_no_query_string_reaches_a_log(live: LiveGateway) -> None:
