@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from gateway import auth
+from gateway.auth.passwords import REMEMBERED
 from gateway.contract import Credentials
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
@@ -162,9 +163,7 @@ def test_memory_of_checked_passwords_is_bounded() -> None:
     passwords = auth.Passwords()
     stored = auth.hash_password("right")
     assert passwords.matches("web", stored, "right")
-    passwords._known[False].update(
-        dict.fromkeys(map(str.encode, map(str, range(auth._REMEMBERED))))
-    )
+    passwords._known[False].update(dict.fromkeys(map(str.encode, map(str, range(REMEMBERED)))))
     assert not passwords.matches("web", stored, "wrong")
-    assert len(passwords._known[False]) == auth._REMEMBERED
+    assert len(passwords._known[False]) == REMEMBERED
     assert passwords.matches("web", stored, "right")

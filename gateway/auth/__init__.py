@@ -4,16 +4,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, select
-from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.security import generate_password_hash
 
+from gateway.auth.passwords import Passwords, as_bytes, plain
 from gateway.auth.snapshot import Snapshot
 from gateway.contract import SECRETS, Caller, Credentials, System
 from gateway.database import look_up
@@ -43,7 +41,6 @@ FRESH_SECONDS = 0.1
 _METHOD = "scrypt:16384:8:1"
 # Compared for a login that does not exist, so that its refusal takes as long as any other.
 _NOBODY = generate_password_hash("nobody", _METHOD)
-_REMEMBERED = 4096
 
 _login = Login.__table__
 _by_name = select(_login).where(_login.c.name == bindparam("name"))
@@ -52,12 +49,12 @@ _by_token = select(_login).where(_login.c.token_digest == bindparam("digest"))
 
 def hash_password(password: str) -> str:
     """Return what is stored of a password; white space at its ends does not count."""
-    return generate_password_hash(_plain(password.strip()), _METHOD)
+    return generate_password_hash(plain(password.strip()), _METHOD)
 
 
 def token_digest(token: str) -> str:
     """Return what is stored of a site token and found by it; white space at its ends is no part."""
-    return hashlib.sha256(_bytes(token.strip())).hexdigest()
+    return hashlib.sha256(as_bytes(token.strip())).hexdigest()
 
 
 def identify(credentials: Credentials, system: System) -> Caller:
@@ -173,53 +170,6 @@ class Logins:
         return row
 
 
-class Passwords:
-    """Checks passwords against slow hashes and remembers, keyed and hashed, what it has checked.
-
-    Each process has its own; what it remembers holds for the stored hash only, so a changed
-    password counts at once. One slow check runs at a time: a cold start must not keep every thread
-    and core busy with the same few logins.
-    """
-
-    def __init__(self) -> None:
-        self._key = os.urandom(32)
-        self._lock = threading.Lock()
-        # Wrong ones apart from right ones: a flood of guesses must not push out the callers.
-        self._known: dict[bool, OrderedDict[bytes, None]] = {
-            True: OrderedDict(),
-            False: OrderedDict(),
-        }
-
-    def matches(self, name: str, stored: str, password: str) -> bool:
-        """Whether ``password`` is the one that ``stored`` was made of, for the login ``name``.
-
-        The name counts in what is remembered: else one try would make every login that does not
-        exist answer faster than those that do.
-        """
-        password = password.strip()
-        mark = hashlib.blake2b(
-            _bytes("\0".join((name, stored, password))), key=self._key, digest_size=16
-        ).digest()
-        remembered = self._remembered(mark)
-        if remembered is not None:
-            return remembered
-        with self._lock:
-            remembered = self._remembered(mark)
-            if remembered is None:
-                remembered = check_password_hash(stored, _plain(password))
-                known = self._known[remembered]
-                known[mark] = None
-                if len(known) > _REMEMBERED:
-                    known.popitem(last=False)
-        return remembered
-
-    def _remembered(self, mark: bytes) -> bool | None:
-        for answer, known in self._known.items():
-            if mark in known:
-                return answer
-        return None
-
-
 def claimed(credentials: Credentials) -> str:
     """Return the login id that was sent, right or not; empty where it may be a secret, or none."""
     try:
@@ -266,16 +216,7 @@ def _basic(value: str) -> tuple[str, str]:
 
 
 def _same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return hmac.compare_digest(_bytes("\0".join(one)), _bytes("\0".join(other)))
-
-
-def _plain(password: str) -> str:
-    """Return ``password`` without the lone surrogates that no hash function takes."""
-    return password.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    return hmac.compare_digest(as_bytes("\0".join(one)), as_bytes("\0".join(other)))
 
 
 def _is_storable(name: str) -> bool:
