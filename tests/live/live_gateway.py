@@ -37,7 +37,7 @@ def clean_environment(**values: str) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("GATEWAY_", "GUNICORN_", "FLASK_"))
-        and name not in ("DATABASE_URL", "HOST", "PORT", "WEB_CONCURRENCY")
+        and name not in ("DATABASE_URL", "HOST", "PORT", "WEB_CONCURRENCY", "WEB_AFFINITY")
     }
     return ours | {"FLASK_SKIP_DOTENV": "1"} | values
 

@@ -1,5 +1,7 @@
 """What only the server has: many clients at once, slow ones, huge bodies, an end, logs."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +110,44 @@ def test_term_ends_a_worker_that_only_just_begins(databases: Databases, tmp_path
             time.sleep(0.01)
         gateway.process.terminate()
         assert gateway.process.wait(GRACEFUL / 2) == 0
+
+
+def bindings(gateway: LiveGateway) -> list[set[int]]:
+    """Return the processors on which each worker, and so the threads that serve, may run."""
+    return [os.sched_getaffinity(worker) for worker in gateway.workers]
+
+
+def test_each_worker_has_a_processor_also_one_that_takes_the_place_of_another(
+    start: Callable[..., LiveGateway],
+) -> None:
+    ours = sorted(os.sched_getaffinity(0))
+    gateway = start(WEB_CONCURRENCY=str(len(ours)))
+
+    def wait_until_bound() -> None:
+        gateway.wait_for_workers()
+        end = time.monotonic() + PATIENCE
+        while sorted(map(sorted, bindings(gateway))) != [[each] for each in ours]:
+            assert time.monotonic() < end, bindings(gateway)
+            time.sleep(0.02)
+        assert gateway.exchange(request(form(last_name="Ann"))).lead_id
+
+    wait_until_bound()
+    for killed in gateway.workers:
+        os.kill(killed, signal.SIGKILL)
+        gateway.wait_for_log(rf"Worker \(pid:{killed}\) was sent SIGKILL")
+        wait_until_bound()
+
+
+def test_workers_wander_where_processors_are_left_or_nobody_wants_them_bound(
+    start: Callable[..., LiveGateway],
+) -> None:
+    ours = os.sched_getaffinity(0)
+    for settings in ({"WEB_CONCURRENCY": "1"}, {"WEB_CONCURRENCY": "8", "WEB_AFFINITY": "0"}):
+        gateway = start(**settings)
+        gateway.wait_for_workers()
+        for number in range(30):
+            gateway.exchange(request(form(last_name=f"Ann {number}")))
+        assert bindings(gateway) == [ours] * int(settings["WEB_CONCURRENCY"])
 
 
 def test_no_query_string_reaches_a_log(live: LiveGateway) -> None:
