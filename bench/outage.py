@@ -25,6 +25,9 @@ from config import database_url
 CUTS = 4
 """Connections that break in their COMMIT as each outage begins."""
 
+_STUCK = 60
+"""Seconds without any post leaving the spool after which a run fails."""
+
 
 def main() -> None:
     """Take it away, count, print the table, and write it down."""
@@ -103,11 +106,14 @@ def _take_away(url: str, proxy: Proxy | None, *, is_silent: bool) -> Callable[[]
 
 
 def _await_drained(spool: Path) -> None:
-    end = time.monotonic() + 120
-    while list(spool.rglob("*.post")):
+    """Wait until nothing is spooled; ends the program where nothing leaves for a minute."""
+    left, end = -1, 0.0
+    while now_left := len(list(spool.rglob("*.post"))):
+        if now_left != left:
+            left, end = now_left, time.monotonic() + _STUCK
         if time.monotonic() > end:
-            raise SystemExit("The spool is not drained after two minutes.")
-        time.sleep(0.2)
+            raise SystemExit(f"{left} posts stay in the spool.")
+        time.sleep(0.5)
 
 
 def _table(facts: dict[str, Any], rows: list[dict[str, Any]]) -> str:
