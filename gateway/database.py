@@ -103,12 +103,7 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     # The driver must not begin transactions by itself: it would not begin them IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "wal_autocheckpoint=8000",
-    ):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -140,6 +135,32 @@ def _ping_idle(dialect: Dialect, connection: Any, record: Any, proxy: Any) -> No
             alive = False
         if not alive:
             raise DisconnectionError
+
+
+@contextmanager
+def driver_of(connection: Connection, doing: str) -> Iterator[Any]:
+    """Give the driver's own connection; its errors become SQLAlchemy's, without any values.
+
+    Who runs a transaction again knows those only. ``doing`` stands for the statement in them.
+    """
+    dialect: Any = connection.dialect
+    driver: Any = connection.connection.driver_connection
+    errors = dialect.loaded_dbapi.Error
+    try:
+        yield driver
+    except errors as error:
+        gone = dialect.is_disconnect(error, driver, None)
+        if gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            doing,
+            None,
+            error,
+            errors,
+            hide_parameters=True,
+            connection_invalidated=gone,
+            dialect=dialect,
+        ) from error
 
 
 def has_one_writer(engine: Engine) -> bool:

@@ -155,8 +155,8 @@ class Logins:
         read_at, row = self._rows.get(key, (-FRESH_SECONDS, None))
         age = now - read_at
         # One thread reads it again early, or every thread would have to at the same moment.
-        is_early = age < FRESH_SECONDS / 2 or key in self._being_read
-        if not fresh and age < FRESH_SECONDS and is_early:
+        may_wait = age < FRESH_SECONDS / 2 or key in self._being_read
+        if not fresh and age < FRESH_SECONDS and may_wait:
             return row
         self._being_read.add(key)
         try:

@@ -2,17 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from pymysql.converters import escape_string
 from sqlalchemy import JSON, Connection, LargeBinary, Table
-from sqlalchemy.exc import DBAPIError
 
+from gateway.database import driver_of
 from gateway.models.base import UtcDateTime
+from gateway.store.fast.parts import in_parts
 
 ROWS_AT_ONCE = 1024
 """Rows of one statement where it names each of them; 25 columns of 1,000 leads are about 500 kB."""
@@ -63,7 +63,7 @@ def write_numbered(
 
 def _copy(connection: Connection, statement: str, rows: Rows) -> None:
     with (
-        _as_errors_of_sqlalchemy(connection, statement) as driver,
+        driver_of(connection, statement) as driver,
         driver.cursor().copy(statement) as copy,
     ):
         for values in rows:
@@ -75,23 +75,18 @@ def _insert_in_sqlite(connection: Connection, into: str, rows: Rows) -> None:
     one = f"({', '.join('?' * width)})"
     driver: Any = connection.connection.driver_connection
     most = min(ROWS_AT_ONCE, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width)
-    start = 0
-    # Few statements: with each the driver gives way to the thread that reads on. Their lengths are
-    # powers of two, so that few are to be prepared.
-    while left := len(rows) - start:
-        length = 1 << min(left, most).bit_length() - 1
-        values = tuple(chain.from_iterable(rows[start : start + length]))
+    # Few statements: with each the driver gives way to the thread that reads on.
+    for some in in_parts(rows, most=most):
         connection.exec_driver_sql(
-            f"INSERT INTO {into} VALUES {', '.join([one] * length)}",  # noqa: S608 own names
-            values,
+            f"INSERT INTO {into} VALUES {', '.join([one] * len(some))}",  # noqa: S608 own names
+            tuple(chain.from_iterable(some)),
         )
-        start += length
 
 
 def _insert_in_mariadb(connection: Connection, into: str, rows: Rows) -> list[tuple[int, int]]:
     """Return for each statement its first id and its number of rows."""
     statement = f"INSERT INTO {into} VALUES "  # noqa: S608 own names
-    with _as_errors_of_sqlalchemy(connection, statement) as driver, driver.cursor() as cursor:
+    with driver_of(connection, statement) as driver, driver.cursor() as cursor:
         # Column by column: value by value, as the driver does it, takes three times as long.
         columns = [_literals(cursor, column) for column in zip(*rows, strict=True)]
         values = "), (".join(map(", ".join, zip(*columns, strict=True)))
@@ -120,22 +115,6 @@ def _literals(cursor: Any, column: Sequence[Any]) -> Sequence[str]:
     if kinds <= {int, float}:
         return ["NULL" if value is None else repr(value) for value in column]
     return [cursor.mogrify("%s", (value,)) for value in column]
-
-
-@contextmanager
-def _as_errors_of_sqlalchemy(connection: Connection, statement: str) -> Iterator[Any]:
-    """Give the driver's own connection; who retries knows SQLAlchemy's errors only."""
-    driver: Any = connection.connection.driver_connection
-    errors: Any = connection.dialect.loaded_dbapi.Error
-    try:
-        yield driver
-    except errors as error:
-        lost = connection.dialect.is_disconnect(error, driver, None)
-        if lost:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            statement, None, error, errors, hide_parameters=True, connection_invalidated=lost
-        ) from error
 
 
 def _into(connection: Connection, table: Table, names: Sequence[str]) -> str:

@@ -178,10 +178,10 @@ def _kept_header(headers: Mapping[str, str], name: str) -> str:
     sent = headers.get(name)
     if not sent:
         return ""
-    return _is_kept(sent) if len(sent) <= _CACHED_LENGTH else _may_be_said(sent)
+    return _known_header(sent) if len(sent) <= _CACHED_LENGTH else _without_secret(sent)
 
 
-def _may_be_said(sent: str) -> str:
+def _without_secret(sent: str) -> str:
     text = header_text(sent)
     return "" if redact.mentions(text.encode()) else text
 
@@ -220,4 +220,4 @@ def _may_be_kept(name: str) -> bool:
 
 # The same names come with every post, and the same headers from every form.
 _is_name = lru_cache(maxsize=4096)(_may_be_kept)
-_is_kept = lru_cache(maxsize=1024)(_may_be_said)
+_known_header = lru_cache(maxsize=1024)(_without_secret)

@@ -92,17 +92,17 @@ def form(raw: bytes) -> bytes | None:
     if not raw:
         return raw
     body = forms.core(raw)
+    start = raw.find(body)
     plain = _plain(body)
     # Nearly every post has its secrets under their plain names, and no other.
-    if is_secret(cut(body, ((start, end) for start, _, end in plain))):
-        return _thorough(raw, body)
-    at = raw.find(body)
-    return cut(raw, ((at + value, at + end) for _, value, end in plain))
+    if is_secret(cut(body, ((at, end) for at, _, end in plain))):
+        kept = _thorough(body)
+        return None if kept is None else cut(raw, [(start, start + len(body))], filling=kept)
+    return cut(raw, ((start + value, start + end) for _, value, end in plain))
 
 
-def _thorough(raw: bytes, body: bytes) -> bytes | None:
-    """Return ``raw`` without the secrets of its ``body``, each segment looked at by itself."""
-    start = raw.find(body)
+def _thorough(body: bytes) -> bytes | None:
+    """Return ``body`` without its secrets, each segment looked at by itself."""
     segments = body.split(b"&")
     for index, segment in enumerate(segments):
         name, _, value = segment.partition(b"=")
@@ -112,7 +112,7 @@ def _thorough(raw: bytes, body: bytes) -> bytes | None:
             if is_a_name(value):
                 return None
             segments[index] = _without_line(segment)
-    return b"".join((raw[:start], b"&".join(segments), raw[start + len(body) :]))
+    return b"&".join(segments)
 
 
 def unread(body: bytes) -> bytes | None:

@@ -7,17 +7,18 @@ delete is no business of ``Rows``, which raises NeedsConnection; such a post goe
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Table
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import JSON
 
+from gateway import database
 from gateway.store.fast import in_json
+from gateway.store.fast.parts import in_parts
 from gateway.store.fast.rows import LEAD, NeedsConnection, Row, Rows, together
 
 __all__ = ["NeedsConnection", "Rows", "can_write", "write"]
@@ -33,22 +34,8 @@ def can_write(engine: Engine) -> bool:
 def write(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order."""
     dialect = connection.dialect
-    driver = connection.connection.driver_connection
-    try:
+    with database.driver_of(connection, "a new lead") as driver:
         return _WRITE[dialect.name](driver, dialect, posts)
-    except dialect.loaded_dbapi.Error as error:
-        gone = dialect.is_disconnect(error, cast(Any, driver), None)
-        if gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            "a new lead",
-            None,
-            error,
-            dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=gone,
-            dialect=dialect,
-        ) from error
 
 
 def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[int]:
@@ -58,20 +45,11 @@ def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[
     for table, rows in together(posts, ids).items():
         columns = _columns(table, dialect, with_key=True)
         # Of executemany every row lets another thread run, and then waits for it.
-        for some in _in_parts(rows):
+        for some in in_parts(rows, most=_MOST_ROWS):
             driver.execute(
                 _insert_into(table, dialect, columns, len(some), "?"), columns.values(some)
             )
     return ids
-
-
-def _in_parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Yield ``rows`` in parts whose lengths are powers of two: few statements to prepare."""
-    start = 0
-    while left := len(rows) - start:
-        length = min(_MOST_ROWS, 1 << left.bit_length() - 1)
-        yield rows[start : start + length]
-        start += length
 
 
 def _write_mariadb(driver: Any, dialect: Dialect, posts: Sequence[Rows]) -> list[int]:
