@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import Self
 
 _CHUNK = 65536
+_ROWS = b'"body_sha256":'
+"""Stands in the rows of the journal as they go to PostgreSQL."""
 
 
 class Proxy:
@@ -17,7 +19,8 @@ class Proxy:
 
     ``refuse`` and ``accept`` close and open the door; ``stall`` lets nothing through in either
     direction, and new connections hang; ``cut_commits`` breaks the next connections right after
-    their COMMIT has gone to the server; ``after_cut`` is then called.
+    their COMMIT has gone to the server, or rows of the journal outside of a transaction, which
+    commit themselves; ``after_cut`` is then called.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
@@ -96,6 +99,7 @@ class Proxy:
         other = {client: server, server: client}
         for each in other:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun = False
         while True:
             for source in select.select(list(other), [], [])[0]:
                 chunk = source.recv(_CHUNK)
@@ -103,7 +107,13 @@ class Proxy:
                 if not chunk:
                     return
                 other[source].sendall(chunk)
-                if source is client and b"COMMIT" in chunk and self._takes_a_cut():
+                if source is not client:
+                    continue
+                begun = begun or b"BEGIN" in chunk
+                ends = b"COMMIT" in chunk or b"ROLLBACK" in chunk
+                commits = b"COMMIT" in chunk or (not begun and _ROWS in chunk)
+                begun = begun and not ends
+                if commits and self._takes_a_cut():
                     if self.after_cut is not None:
                         self.after_cut()
                     return

@@ -44,6 +44,7 @@ _KEEPALIVE = {
 
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
+_ENDED = "gateway_has_ended_its_transaction"
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
 _MARIADB_CONFLICTS = {1020, 1213}
 _POSTGRESQL_TIMEOUT, _MARIADB_TIMEOUT = "55P03", 1205
@@ -61,6 +62,8 @@ def engine_options(url: str) -> dict[str, Any]:
     options: dict[str, Any] = {
         **_QUIET,
         "isolation_level": "READ COMMITTED",
+        # _reset does it.
+        "pool_reset_on_return": None,
         "pool_size": 8,
         "max_overflow": 8,
         "pool_recycle": 1800,
@@ -96,6 +99,7 @@ def prepare(engine: Engine) -> None:
     if engine.dialect.driver == "pymysql":
         event.listen(engine, "connect", _take_time)
     event.listen(engine, "checkin", _used)
+    event.listen(engine, "reset", _reset)
     event.listen(engine, "checkout", partial(_ping_idle, engine.dialect))
 
 
@@ -117,6 +121,12 @@ def _take_time(connection: Any, record: Any) -> None:
     connection._read_timeout = None
 
 
+def _reset(connection: Any, record: Any, state: Any) -> None:
+    """Roll back what a connection comes back with, but not after a COMMIT: a way to the server."""
+    if not record.info.pop(_ENDED, False):
+        connection.rollback()
+
+
 def _used(connection: Any, record: Any) -> None:
     record.info[_USED_AT] = time.monotonic()
 
@@ -135,32 +145,6 @@ def _ping_idle(dialect: Dialect, connection: Any, record: Any, proxy: Any) -> No
             alive = False
         if not alive:
             raise DisconnectionError
-
-
-@contextmanager
-def driver_of(connection: Connection, doing: str) -> Iterator[Any]:
-    """Give the driver's own connection; its errors become SQLAlchemy's, without any values.
-
-    Who runs a transaction again knows those only. ``doing`` stands for the statement in them.
-    """
-    dialect: Any = connection.dialect
-    driver: Any = connection.connection.driver_connection
-    errors = dialect.loaded_dbapi.Error
-    try:
-        yield driver
-    except errors as error:
-        gone = dialect.is_disconnect(error, driver, None)
-        if gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            doing,
-            None,
-            error,
-            errors,
-            hide_parameters=True,
-            connection_invalidated=gone,
-            dialect=dialect,
-        ) from error
 
 
 def has_one_writer(engine: Engine) -> bool:
@@ -216,9 +200,11 @@ def in_transaction(
     for attempt in range(1, ATTEMPTS + 1):
         done = False
         try:
-            with _turn(engine), engine.begin() as connection:
-                result = work(connection)
-                done = True
+            with _turn(engine), engine.connect() as connection:
+                with connection.begin():
+                    result = work(connection)
+                    done = True
+                connection.info[_ENDED] = True
             return result
         except (OperationalError, IntegrityError) as error:
             broke = error.connection_invalidated
@@ -232,6 +218,20 @@ def in_transaction(
             # A moment, and not the same for all, or those who collided collide again.
             time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311 no secret
     raise AssertionError("unreachable")
+
+
+def at_once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    """Return what ``work(connection)`` returns, which commits by itself all that it writes.
+
+    No BEGIN goes to the server and no COMMIT of ours. Where this raises, what ``work`` wrote may
+    be committed or not.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        result = work(connection)
+        connection.info[_ENDED] = True
+        return result
 
 
 def write_back(engine: Engine) -> None:

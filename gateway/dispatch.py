@@ -24,7 +24,11 @@ def dispatch(call: Call, system: System) -> Answer:
     post that the database cannot take goes to the spool.
     """
     who = Identity(call, system)
-    done = _taken(call, system, who) or spooling.take(call, system, who.offline)
+    system.group.expect()
+    try:
+        done = _taken(call, system, who) or spooling.take(call, system, who.offline)
+    finally:
+        system.group.leave()
     reply, caller = done.reply, done.caller
     log.info(
         "%s command=%s caller=%s outcome=%s status=%d lead=%s codes=%s us=%d",

@@ -10,11 +10,11 @@ from gateway.store import fast
 def batch_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the list into which the size of every batch goes from now on."""
     sizes: list[int] = []
-    write = fast.write
+    write = fast._write
 
-    def counted(connection: Any, posts: Any) -> list[int]:
+    def counted(connection: Any, posts: Any, **options: Any) -> list[int]:
         sizes.append(len(posts))
-        return write(connection, posts)
+        return write(connection, posts, **options)
 
-    monkeypatch.setattr(fast, "write", counted)
+    monkeypatch.setattr(fast, "_write", counted)
     return sizes

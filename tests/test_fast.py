@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from stored_rows import change, everything, rows
 from werkzeug.test import Client
 
 from gateway.contract import System
-from gateway.formats import EmailAddress
+from gateway.formats import EmailAddress, IpAddress
 from gateway.models import Lead, Login, RepeatKey, Submission, SubmissionKey, db
 from gateway.schema import parse
 from gateway.sealing import MARK, TEXT_MARK
@@ -167,6 +168,11 @@ def test_compiled_readers_read_what_plain_ones_read(
 def test_usual_addresses_are_ones_that_the_library_takes(address: str) -> None:
     field = EmailAddress(254)
     assert field._is_address(address) or field._is_special(address)
+
+
+@given(address=st.from_regex(IpAddress._PLAIN, fullmatch=True))
+def test_usual_ip_addresses_are_their_own_short_form(address: str) -> None:
+    assert ip_address(address).compressed == address
 
 
 @pytest.fixture

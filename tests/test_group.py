@@ -64,18 +64,18 @@ def held_back(
 ) -> list[Any]:
     """Return the answers to posts that wait for one batch together."""
     waiting = gateway.system.group._queue
-    commit = group._commit
+    commit = group.Group._commit
     is_first = threading.Event()
 
-    def slow(engine: Any, batch: list[Any], work: Any) -> None:
+    def slow(self: Any, engine: Any, batch: list[Any]) -> None:
         if not is_first.is_set():
             is_first.set()
             end = time.monotonic() + 10
             while len(waiting) < len(posts) and time.monotonic() < end:
                 time.sleep(0.005)
-        commit(engine, batch, work)
+        commit(self, engine, batch)
 
-    monkeypatch.setattr(group, "_commit", slow)
+    monkeypatch.setattr(group.Group, "_commit", slow)
     return send_all(gateway, posts)
 
 
@@ -113,13 +113,13 @@ def test_of_many_posts_only_those_that_the_database_refuses_fail(gateway: Gatewa
 def test_post_that_was_committed_unseen_is_not_run_again(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = group._commit
+    commit = group.Group._commit
 
-    def unseen(engine: Any, batch: list[Any], work: Any) -> None:
-        commit(engine, batch, work)
+    def unseen(self: Any, engine: Any, batch: list[Any]) -> None:
+        commit(self, engine, batch)
         raise ConnectionResetError("the answer is lost, and nobody can say what it was")
 
-    monkeypatch.setattr(group, "_commit", unseen)
+    monkeypatch.setattr(group.Group, "_commit", unseen)
     answers = send_all(gateway, [{"full_name": f"Ann {n}", "note": "n"} for n in range(16)])
     names = {row["lead_id"]: row["full_name"] for row in rows(gateway, Lead)}
     assert [names[answer.lead_id] for answer in answers] == [f"Ann {n}" for n in range(16)]

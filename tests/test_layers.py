@@ -21,6 +21,7 @@ RANKS = {
     "hookspecs": 2,
     "models": 2,
     "database": 2,
+    "driver": 2,
     "files": 2,
     "sealing": 2,
     "hooks": 3,

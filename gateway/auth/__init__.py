@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, bindparam, select
 from werkzeug.security import generate_password_hash
@@ -35,7 +35,7 @@ __all__ = [
 ANONYMOUS = Caller(name="anonymous", may_dry_run=True)
 """The caller of a post without a login, where ``GATEWAY_ALLOW_ANONYMOUS`` is on."""
 
-FRESH_SECONDS = 0.1
+FRESH_SECONDS = 1.0
 """For how long a row of a login is used without reading it again."""
 
 _METHOD = "scrypt:16384:8:1"
@@ -79,25 +79,34 @@ def identify_offline(credentials: Credentials, system: System) -> Caller | None:
     """
     if not system.snapshot.is_taken and any(_gathered(credentials)):
         return None
-    return _identify(credentials, system, system.snapshot.get)
+    return _identify(credentials, system, lambda key: _whose(system.snapshot.get(key)))
 
 
-def _reader(system: System, *, fresh: bool) -> Callable[[tuple[str, str]], Any]:
-    """Return the function that gives the row of a login by its name or its token's digest."""
+def _reader(system: System, *, fresh: bool) -> Callable[[tuple[str, str]], "_Whose | None"]:
+    """Return the function that gives a login by its name or its token's digest."""
 
-    def read(key: tuple[str, str]) -> Any:
+    def read(key: tuple[str, str]) -> _Whose | None:
         kind, value = key
         statement = _by_token if kind == "token" else _by_name
         parameter = "digest" if kind == "token" else "name"
         return system.logins.get(
-            key, lambda: _row(system.engine, statement, **{parameter: value}), fresh=fresh
+            key, lambda: _whose(_row(system.engine, statement, **{parameter: value})), fresh=fresh
         )
 
     return read
 
 
+class _Whose(NamedTuple):
+    """A login as it is stored, and the caller that it makes."""
+
+    row: Any
+    caller: Caller
+
+
 def _identify(
-    credentials: Credentials, system: System, row_of: Callable[[tuple[str, str]], Any]
+    credentials: Credentials,
+    system: System,
+    row_of: Callable[[tuple[str, str]], _Whose | None],
 ) -> Caller:
     named, password, token = _gathered(credentials)
     allow_anonymous = system.settings.GATEWAY_ALLOW_ANONYMOUS
@@ -110,19 +119,19 @@ def _identify(
     found = None
     if token:
         found = row_of(("token", token_digest(token)))
-        wrong = wrong or found is None or found.kind != "site"
+        wrong = wrong or found is None or found.row.kind != "site"
     if named or password:
         found = None
         if _is_storable(named):
             found = row_of(("name", named))
         if found is None and allow_anonymous and not wrong:
             return ANONYMOUS
-        stored = found.password_hash if found is not None else None
+        stored = found.row.password_hash if found is not None else None
         right = system.passwords.matches(named, stored or _NOBODY, password)
         wrong = wrong or stored is None or not right
-    if wrong or found is None or found.disabled_at or found.retired_at:
+    if wrong or found is None or found.row.disabled_at or found.row.retired_at:
         raise AuthenticationFailed
-    return _caller(found)
+    return found.caller
 
 
 def known(name: str, system: System) -> Caller | None:
@@ -230,6 +239,10 @@ def _is_storable(name: str) -> bool:
 
 def _row(engine: Engine, statement: Any, **values: str) -> Any:
     return look_up(engine, lambda connection: connection.execute(statement, values).one_or_none())
+
+
+def _whose(row: Any) -> _Whose | None:
+    return None if row is None else _Whose(row, _caller(row))
 
 
 def _caller(row: Any) -> Caller:

@@ -80,9 +80,14 @@ class IpAddress(fields.String):
     """An IPv4 or IPv6 address in its short form; the first of a list, without port and zone."""
 
     wire_type = "String"
+    # The usual address is its own short form, and needs no library.
+    _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+    _PLAIN = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
     _PORTS = re.compile(r"\[(?P<six>[^\]]*)\](?::[0-9]{1,5})?|(?P<four>[^:\[\]]*):[0-9]{1,5}")
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        if self._PLAIN.fullmatch(value):
+            return str(value)
         first = value.split(",")[0].strip()
         if with_port := self._PORTS.fullmatch(first):
             first = with_port["six"] or with_port["four"] or ""

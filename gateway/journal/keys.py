@@ -70,31 +70,35 @@ def telling_keys(values: Mapping[str, Any], settings: Settings) -> frozenset[byt
     )
 
 
-def keys_of(values: Mapping[str, Any], settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield kind and normal form of everything in ``values`` that somebody is found by.
+def keys_of(values: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
+    """Return kind and normal form of everything in ``values`` that somebody is found by.
 
     Junk and what has no normal form give none. Never raises, whatever was sent.
     """
     region = settings.GATEWAY_REGION
     junk = _junk(settings.GATEWAY_JUNK_VALUES, region)
+    found: list[tuple[str, str]] = []
     for name in PHONES:
-        for text in _texts(values.get(name)):
-            phone = phone_key(text, region)
-            if phone and not junk.is_junk_phone(phone):
-                yield PHONE, phone
-    for text in _texts(values.get("email")):
-        # What is no address was refused or kept aside, and is searched for as it was typed.
-        email = (email_key(text) or text).casefold()
-        if "@" in email and not junk.is_junk_email(email):
-            yield EMAIL, email
-    for text in _texts(values.get("external_id")):
-        yield EXTERNAL_ID, text
+        if name in values:
+            for text in _texts(values[name]):
+                phone = phone_key(text, region)
+                if phone and not junk.is_junk_phone(phone):
+                    found.append((PHONE, phone))
+    if "email" in values:
+        for text in _texts(values["email"]):
+            # What is no address was refused or kept aside, and is searched for as it was typed.
+            email = (email_key(text) or text).casefold()
+            if "@" in email and not junk.is_junk_email(email):
+                found.append((EMAIL, email))
+    if EXTERNAL_ID in values:
+        found += [(EXTERNAL_ID, text) for text in _texts(values[EXTERNAL_ID])]
     name_of_person = _name(values)
     if name_of_person:
-        yield NAME, name_of_person
+        found.append((NAME, name_of_person))
         address = address_key(_one(values, "address"), _one(values, "address_2"))
         if address and not junk.is_junk_address(address):
-            yield HOME, f"{name_of_person}|{address}"
+            found.append((HOME, f"{name_of_person}|{address}"))
+    return found
 
 
 def _name(values: Mapping[str, Any]) -> str | None:
@@ -106,7 +110,10 @@ def _name(values: Mapping[str, Any]) -> str | None:
 
 
 def _one(values: Mapping[str, Any], name: str) -> str:
-    return next(iter(_texts(values.get(name))), "")
+    value = values.get(name)
+    if isinstance(value, str):
+        return _text(value)
+    return next(iter(_texts(value)), "")
 
 
 def _texts(value: Any) -> Iterable[str]:

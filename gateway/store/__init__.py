@@ -6,7 +6,7 @@ Files are put into the file store before the transaction, so that a row never na
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,9 +65,8 @@ def store(
     late_at = call.received_at if call.late else None
     post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at=late_at)
     if dry_run:
-        return database.look_up(
-            system.engine, lambda connection: _outcome(decide(post, connection))
-        )
+        tried = database.look_up(system.engine, lambda connection: decide(post, connection))
+        return _outcome(tried, tried.found.lead_id)
     prepared = _Prepared(
         call=call,
         uploads=tuple((upload, system.files.put(upload.content)) for upload in parsed.uploads),
@@ -115,6 +114,8 @@ def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
     # Where several can write at once, one post that waits for a row would hold up its whole batch.
     together = ready is not None or database.has_one_writer(engine)
     run = post.system.group.run if together else alone
+    if not together:
+        post.system.group.leave()
     for attempt in range(1, ATTEMPTS + LAST_ATTEMPTS + 1):
         try:
             return run(engine, _job(post, prepared, held, ready))
@@ -197,7 +198,8 @@ def _write(connection: Connection, post: Post, decision: Decision, prepared: _Pr
 
 def _write_rows(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> int:
     request_id, planned = prepared.call.request_id, decision.plan
-    trace = decision.trace() | {"request_id": request_id}
+    why = decision.trace()
+    trace = why | {"request_id": request_id}
     stamp: dict[str, Any] = {"now": post.at, "request_id": request_id}
     values = planned.values
     lead_id = decision.found.lead_id
@@ -236,7 +238,7 @@ def _write_rows(connection: Connection, post: Post, decision: Decision, prepared
         lead_id=lead_id,
         problems=[rejected.problem for rejected in post.kept],
         unknown=post.parsed.unknown,
-        decision=decision.trace() | ({"same": list(planned.same)} if planned.same else {}),
+        decision=why | ({"same": list(planned.same)} if planned.same else {}),
         keys=prepared.keys,
         fields=prepared.fields,
     )
@@ -248,10 +250,8 @@ def _told(post: Post, decision: Decision, prepared: _Prepared, lead_id: int) -> 
     uploads = [upload for upload, _ in prepared.uploads]
     request_id = prepared.call.request_id
     event = event_of(decision, post, lead_id, uploads=uploads, request_id=request_id)
-    return replace(_outcome(decision), lead_id=lead_id, event=event)
+    return _outcome(decision, lead_id, event)
 
 
-def _outcome(decision: Decision) -> Outcome:
-    return Outcome(
-        action=decision.action, lead_id=decision.found.lead_id, decision=decision.trace()
-    )
+def _outcome(decision: Decision, lead_id: int | None, event: LeadEvent | None = None) -> Outcome:
+    return Outcome(action=decision.action, lead_id=lead_id, decision=decision.trace(), event=event)

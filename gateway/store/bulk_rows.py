@@ -10,7 +10,7 @@ from typing import Any
 from pymysql.converters import escape_string
 from sqlalchemy import JSON, Connection, LargeBinary, Table
 
-from gateway.database import driver_of
+from gateway.driver import driver_of
 from gateway.models.base import UtcDateTime
 from gateway.store.fast.parts import in_parts
 

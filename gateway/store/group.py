@@ -6,6 +6,10 @@ wakes them; whoever is first in the queue by then leads next. No extra thread, a
 alone does not wait. Each still gets its own answer: a refusal is one post's own, and where the
 database refuses the batch each of its posts is run again by itself.
 
+A batch of ten costs little more than one of two. So the first post waits for those that are being
+read in this process at that moment, a few milliseconds at most: whatever takes longer, a plugin
+that asks another server, is not waited for again.
+
 Where several can write at once, a post that waits for a row would hold up its whole batch: there
 only those come here whose rows are ready, which wait for nobody.
 """
@@ -29,6 +33,9 @@ Result = TypeVar("Result")
 
 MOST_IN_A_BATCH = 16
 """Posts in one transaction; with more, the first of them would wait too long for the last."""
+
+GATHER_SECONDS = 0.01
+"""How long the first post waits for those that are on their way here."""
 
 CLEAN = (Refused, repeats.Repeated, claims.Unclaimed)
 """What a post may raise while nothing of it is written yet, so that its neighbours can go on."""
@@ -108,11 +115,24 @@ class Group(Generic[Result]):
         self._lock = threading.Lock()
         self._queue: deque[Job[Result]] = deque()
         self._is_led = False
+        self._coming: set[int] = set()
+        self._door: threading.Lock | None = None
+
+    def expect(self) -> None:
+        """Take note that the post of this thread is on its way here; ``leave`` must follow."""
+        self._coming.add(threading.get_ident())
+
+    def leave(self) -> None:
+        """Take note that the post of this thread does not come, or has been here."""
+        if threading.get_ident() in self._coming:
+            with self._lock:
+                self._arrived()
 
     def run(self, engine: Engine, job: Job[Result]) -> Result:
         """Return what the work of ``job`` returns, committed. Raises Committed."""
         with self._lock:
             self._queue.append(job)
+            self._arrived()
             job.leads, self._is_led = not self._is_led, True
         if not job.leads:
             job.wait()
@@ -125,17 +145,30 @@ class Group(Generic[Result]):
             raise Committed
         return alone(engine, job)
 
+    def _arrived(self) -> None:
+        """Open the door to the leader where this thread is the last that it waits for."""
+        self._coming.discard(threading.get_ident())
+        if self._door is not None and not self._coming:
+            self._door.release()
+            self._door = None
+
+    def _gather(self) -> None:
+        """Wait for the posts that are on their way."""
+        with self._lock:
+            if not self._coming or len(self._queue) >= MOST_IN_A_BATCH:
+                return
+            door = self._door = threading.Lock()
+            door.acquire()
+        if not door.acquire(timeout=GATHER_SECONDS):
+            with self._lock:
+                self._door = None
+                self._coming.clear()
+
     def _lead(self, engine: Engine) -> None:
         batch: list[Job[Result]] = []
-
-        def work(connection: Connection) -> None:
-            # Not before the transaction has begun: others queue while this one waits for its turn.
-            if not batch:
-                self._take(batch)
-            _run(connection, batch)
-
+        self._gather()
         try:
-            _commit(engine, batch, work)
+            self._commit(engine, batch)
             for job in batch:
                 job.is_done = True
         except Exception:
@@ -149,6 +182,22 @@ class Group(Generic[Result]):
             for job in batch:
                 if not job.leads:
                     job.wake()
+
+    def _commit(self, engine: Engine, batch: list[Job[Result]]) -> None:
+        """Take what waits into ``batch``, and commit what its jobs write."""
+        if fast.writes_for_good(engine):
+            # Here nobody comes whose rows are not ready.
+            self._take(batch)
+            _keep_ids(batch, fast.write_for_good(engine, _rows(batch)))
+            return
+
+        def work(connection: Connection) -> None:
+            # Not before the transaction has begun: others queue while this one waits for its turn.
+            if not batch:
+                self._take(batch)
+            _run(connection, batch)
+
+        _in_transaction(engine, batch, work)
 
     def _take(self, batch: list[Job[Result]]) -> None:
         """Move the first of those that wait, the leader among them, into ``batch``."""
@@ -167,11 +216,11 @@ class Group(Generic[Result]):
 def alone(engine: Engine, job: Job[Result]) -> Result:
     """Return what the work of ``job`` returns, in a transaction of its own."""
     job.ready = None
-    _commit(engine, [job], job.run)
+    _in_transaction(engine, [job], job.run)
     return job.outcome()
 
 
-def _commit(
+def _in_transaction(
     engine: Engine, batch: Sequence[Job[Result]], work: Callable[[Connection], None]
 ) -> None:
     """Commit what ``work`` writes, which is what the jobs of ``batch`` write by then."""
@@ -201,8 +250,12 @@ def _run(connection: Connection, batch: Sequence[Job[Result]]) -> None:
 def _write(connection: Connection, jobs: list[Job[Result]]) -> None:
     """Write the rows that are ready."""
     if jobs:
-        for job, lead_id in zip(jobs, fast.write(connection, _rows(jobs)), strict=True):
-            job.lead_id = lead_id
+        _keep_ids(jobs, fast.write(connection, _rows(jobs)))
+
+
+def _keep_ids(jobs: list[Job[Result]], ids: Sequence[int]) -> None:
+    for job, lead_id in zip(jobs, ids, strict=True):
+        job.lead_id = lead_id
 
 
 def _rows(jobs: list[Job[Result]]) -> list[fast.Rows]:

@@ -6,7 +6,6 @@ of repeated names, and gives an empty form for a broken body.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,7 +84,8 @@ def _take(environ: Mapping[str, Any], system: System) -> Answer:
 def _answer(post: Call, system: System) -> Answer:
     answer = dispatch(post, system)
     asked = {"X-Request-Id": post.request_id}
-    return replace(answer, headers={**asked, **answer.headers, **CORS, **NO_SNIFFING})
+    headers = {**asked, **answer.headers, **CORS, **NO_SNIFFING}
+    return Answer(answer.body, answer.content_type, headers, answer.http_status)
 
 
 def _preflight(asked: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gateway.errors import BrokenBody, Refused, TooLarge
@@ -49,20 +48,27 @@ def read(environ: Mapping[str, Any], limit: int) -> Body:
     digest = hashlib.sha256()
     size = 0
     problem: Refused | None = None
-    with _patience(environ):
-        try:
-            for chunk in _chunks(environ["wsgi.input"], expected, limit):
-                size += len(chunk)
-                digest.update(chunk)
-                if size <= limit:
-                    chunks.append(chunk)
-                else:
-                    chunks.clear()
-        except (TimeoutError, _Slow):
-            problem = BrokenBody("The body did not arrive in time; send it again")
-        except Exception:
-            # Servers have errors of their own for a connection that breaks or a bad chunk.
-            problem = BrokenBody("The body ended before it was whole; send it again")
+    # Bounded where the server gives us its socket: a client that stalls keeps no thread for ever.
+    connection = environ.get("gunicorn.socket")
+    before = connection.gettimeout() if connection is not None else None
+    try:
+        if connection is not None:
+            connection.settimeout(IDLE_SECONDS)
+        for chunk in _chunks(environ["wsgi.input"], expected, limit):
+            size += len(chunk)
+            digest.update(chunk)
+            if size <= limit:
+                chunks.append(chunk)
+            else:
+                chunks.clear()
+    except (TimeoutError, _Slow):
+        problem = BrokenBody("The body did not arrive in time; send it again")
+    except Exception:
+        # Servers have errors of their own for a connection that breaks or a bad chunk.
+        problem = BrokenBody("The body ended before it was whole; send it again")
+    finally:
+        if connection is not None:
+            connection.settimeout(before)
     if size > limit:
         problem = TooLarge(
             f"The body is larger than {limit} bytes, the most that this system takes; "
@@ -101,21 +107,3 @@ def _chunks(stream: Any, expected: int | None, limit: int) -> Iterator[bytes]:
                 return
         if time.monotonic() - started > seconds:
             raise _Slow
-
-
-@contextmanager
-def _patience(environ: Mapping[str, Any]) -> Iterator[None]:
-    """Bound the time that one read may wait, on the server that gives us its socket.
-
-    Without it a client that stalls keeps a thread for ever.
-    """
-    connection = environ.get("gunicorn.socket")
-    if connection is None:
-        yield
-        return
-    before = connection.gettimeout()
-    connection.settimeout(IDLE_SECONDS)
-    try:
-        yield
-    finally:
-        connection.settimeout(before)

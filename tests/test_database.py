@@ -1,0 +1,103 @@
+"""Connections come back to the pool without a transaction, and plans are kept."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from gateway import database
+from gateway.models import MatchClaim
+from gateway.store import fast
+from gateway.store.fast.columns import columns_of
+from gateway.testing import Gateway
+
+MakeGateway = Callable[..., Gateway]
+_claim = MatchClaim.__table__
+
+
+def claims(gateway: Gateway) -> int:
+    return database.look_up(
+        gateway.system.engine,
+        lambda connection: connection.execute(
+            select(func.count()).select_from(_claim)
+        ).scalar_one(),
+    )
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_what_was_not_committed_is_gone_when_its_connection_comes_back(
+    make_gateway: MakeGateway, after_commit: bool
+) -> None:
+    gateway = make_gateway()
+    engine = gateway.system.engine
+    engine.dispose()
+    before = claims(gateway)
+    if after_commit:
+        database.in_transaction(
+            engine,
+            lambda connection: connection.execute(insert(_claim).values(digest=bytes(range(16)))),
+        )
+        before += 1
+    # The same connection, which is the only one.
+    with engine.connect() as connection:
+        connection.execute(insert(_claim).values(digest=bytes(range(1, 17))))
+    assert claims(gateway) == before
+    with engine.connect() as connection:
+        connection.execute(insert(_claim).values(digest=bytes(range(1, 17))))
+        connection.commit()
+    assert claims(gateway) == before + 1
+
+
+def test_what_writes_for_good_leaves_no_transaction_where_it_fails(
+    make_gateway: MakeGateway,
+) -> None:
+    gateway = make_gateway()
+    engine = gateway.system.engine
+    if not fast.writes_for_good(engine):
+        pytest.skip("SQLite writes in a transaction of ours")
+
+    def fails(connection: object) -> None:
+        raise ZeroDivisionError
+
+    engine.dispose()
+    with pytest.raises(ZeroDivisionError):
+        database.at_once(engine, fails)
+    assert gateway.send(full_name="Ann Lee").status == 0
+    assert gateway.count() == 1
+
+
+def test_postgresql_makes_no_new_plan_for_every_batch(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway()
+    engine = gateway.system.engine
+    if engine.dialect.name != "postgresql":
+        pytest.skip("only PostgreSQL weighs plans against each other")
+    engine.dispose()
+    for number in range(20):
+        assert gateway.send(full_name=f"Ann {number}", phone=f"503555{number:04}").status == 0
+    with engine.connect() as connection:
+        plans = connection.execute(
+            text(
+                "SELECT generic_plans, custom_plans FROM pg_prepared_statements "
+                "WHERE statement LIKE '%into_lead %'"
+            )
+        ).all()
+    assert sum(generic for generic, _ in plans) > sum(custom for _, custom in plans) > 0
+
+
+def test_post_of_more_than_a_megabyte_is_stored_whole(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway()
+    sent = {"note": "a'b\\" * 180_000, "admin_notes": "z;%s" * 180_000}
+    answer = gateway.send(full_name="Ann Lee", **sent)
+    assert answer.lead_id is not None
+    lead = gateway.lead(answer.lead_id)
+    assert lead is not None
+    assert lead["admin_notes"] == sent["admin_notes"]
+    assert [note["text"] for note in lead["notes"]] == [sent["note"]]
+
+
+def test_numbers_of_more_than_64_bits_go_into_json_columns(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway()
+    table = MatchClaim.metadata.tables["lead"]
+    columns = columns_of(table, gateway.system.engine.dialect, with_key=False)
+    (written,) = (each for each in columns.values([{"custom": {"n": 2**70}}]) if each is not None)
+    assert written == '{"n": 1180591620717411303424}'
