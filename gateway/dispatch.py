@@ -98,7 +98,7 @@ def _taken(call: Call, system: System, who: Identity) -> Done | None:
         if not is_wait(error):
             breaker.trip()
         return None
-    if done.outcome == journal.ACCEPTED and not breaker.is_probed:
+    if done.outcome == journal.ACCEPTED and breaker.is_open and not breaker.is_probed:
         breaker.close()
     return done
 

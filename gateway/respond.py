@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from config import Settings
@@ -43,6 +44,9 @@ def render(reply: Reply, call: Call, caller: Caller | None, settings: Settings) 
 
 def as_pairs(reply: Reply) -> str:
     """Return URL-encoded pairs; several errors are ``status_message[0]``, ``[1]`` … as in PHP."""
+    if not reply.problems:
+        lead = "" if reply.lead_id is None else f"&lead_id={reply.lead_id}"
+        return f"status={reply.status}&status_message={_quoted(reply.status_message)}{lead}"
     pairs: list[tuple[str, object]] = [("status", reply.status)]
     if len(reply.problems) > 1:
         pairs.extend(
@@ -54,6 +58,12 @@ def as_pairs(reply: Reply) -> str:
     if reply.lead_id is not None:
         pairs.append(("lead_id", reply.lead_id))
     return urlencode(pairs, errors="backslashreplace")
+
+
+# Of the replies without a problem nearly all say the same.
+@lru_cache(maxsize=256)
+def _quoted(message: str) -> str:
+    return quote_plus(message, errors="backslashreplace")
 
 
 def as_json(reply: Reply) -> str:

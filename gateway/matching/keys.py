@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Set
+from types import GeneratorType
 from typing import Any
 
 from gateway.contract import MatchRule
@@ -14,6 +15,9 @@ log = logging.getLogger("gateway.matching")
 
 MOST_KEYS = 50
 """Keys of one rule that count for one lead; a rule that gives more is told so in the log."""
+
+_PLAINLY_IN_ORDER = (GeneratorType, list, tuple)
+"""To ask these whether they are of a kind takes longer than to go through them."""
 
 
 class BadRule(PluginFault):
@@ -35,7 +39,8 @@ def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, 
         except BaseException as error:
             raise BadRule(f"{_called(rule)} raised {type(error).__name__}") from error
         warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
-        found.update((digest(rule.name, text), rule.name) for text in texts)
+        for text in texts:
+            found[digest(rule.name, text)] = rule.name
     return found
 
 
@@ -69,12 +74,13 @@ def _called(rule: MatchRule) -> str:
 
 def _texts(rule: MatchRule, lead: Mapping[str, Any]) -> set[str]:
     given: Any = rule.keys(lead)
-    # A text is iterable as well: each of its letters would glue strangers together.
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise BadRule(f"rule {rule.name} gave {type(given).__name__}, not a list of keys")
-    if isinstance(given, Set):
-        # In every process the same ones count, whatever order a set has there.
-        given = sorted(given, key=str)
+    if type(given) not in _PLAINLY_IN_ORDER:
+        # A text is iterable as well: each of its letters would glue strangers together.
+        if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+            raise BadRule(f"rule {rule.name} gave {type(given).__name__}, not a list of keys")
+        if isinstance(given, Set):
+            # In every process the same ones count, whatever order a set has there.
+            given = sorted(given, key=str)
     texts: set[str] = set()
     for key in given:
         if not isinstance(key, str):

@@ -4,9 +4,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,26 @@ class _Turn:
     is_post: bool
     started: float = field(default_factory=time.monotonic)
     connection: Any = None
+
+
+class _Known:
+    """The block of a turn; every post has one, so it is no generator."""
+
+    __slots__ = ("_before", "_breaker", "_turn")
+
+    def __init__(self, breaker: "Breaker", turn: _Turn) -> None:
+        self._breaker, self._turn = breaker, turn
+        self._before: _Turn | None = None
+
+    def __enter__(self) -> None:
+        mine = self._breaker._mine
+        self._before = getattr(mine, "turn", None)
+        mine.turn = self._turn
+        self._breaker._turns.add(self._turn)
+
+    def __exit__(self, *_: object) -> None:
+        self._breaker._turns.discard(self._turn)
+        self._breaker._mine.turn = self._before
 
 
 class Breaker:
@@ -86,21 +106,12 @@ class Breaker:
         """Take note that the database is there."""
         self._is_open = False
 
-    @contextmanager
-    def turn(self, *, is_post: bool) -> Iterator[None]:
+    def turn(self, *, is_post: bool) -> "_Known":
         """Have this thread known as one that is at work with the database, until the block ends.
 
         A post whose database is found away meanwhile gets Away instead of another connection.
         """
-        turn = _Turn(is_post)
-        before = getattr(self._mine, "turn", None)
-        self._mine.turn = turn
-        self._turns.add(turn)
-        try:
-            yield
-        finally:
-            self._turns.discard(turn)
-            self._mine.turn = before
+        return _Known(self, _Turn(is_post))
 
     def longest_turn(self) -> float:
         """Return for how many seconds the oldest thread has been at work."""

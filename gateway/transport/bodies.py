@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.contract import FormValue
 from gateway.errors import BrokenBody
@@ -19,6 +20,7 @@ _LINE_END = re.compile(rb"[\r\n]")
 _JSON_START = re.compile(rb"\s*(?:\[\s*)?\{")
 _MULTIPART_START = re.compile(rb"\s*--[^\r\n]*\r?\ncontent-disposition:", re.IGNORECASE)
 _MARKUP_START = re.compile(rb"\s*<")
+_CACHED_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,7 @@ class Content:
 def read(body: bytes, content_type: str, *, fallback: str) -> Content:
     """Return the content of ``body``; raises BrokenBody or TooLarge where it cannot be read."""
     raw_type = content_type.encode("latin-1", "replace")
-    word, parameters = headers.split(raw_type)
-    declared = charset.known(parameters.get(b"charset", b""))
+    word, declared = (_known_type if len(raw_type) <= _CACHED_LENGTH else _type)(raw_type)
     core = forms.core(body)
     if not core:
         return Content(kept=body, declared=declared)
@@ -52,6 +53,16 @@ def read(body: bytes, content_type: str, *, fallback: str) -> Content:
         _check_is_form(core)
         pairs, kept = forms.parse(body), redact.form(body)
     return Content(pairs=pairs, kept=kept, declared=declared or _charset_field(pairs))
+
+
+def _type(raw: bytes) -> tuple[bytes, str | None]:
+    """Return the main word of a Content-Type, and the charset that it declares."""
+    word, parameters = headers.split(raw)
+    return word, charset.known(parameters.get(b"charset", b""))
+
+
+# The same few come with nearly every post.
+_known_type = lru_cache(maxsize=256)(_type)
 
 
 def _guess(word: bytes, core: bytes) -> str:
