@@ -12,8 +12,9 @@ log = logging.getLogger("gateway.journal")
 INLINE_BODY = 65_536
 """Bodies up to this many bytes stand in the row; larger ones lie in the file store."""
 
-MOST_INLINE = 8 * 1024 * 1024
-"""Bytes that may stand in the row where the file store fails; MariaDB takes 16 MB in one packet."""
+MOST_INLINE = 8_000_000
+"""Bytes that may stand in the row where the file store fails; MariaDB takes 16 MB in one packet, in
+which each is two characters."""
 
 STRANGERS_BODY = 65_536
 """A stranger's body is kept up to this many bytes, a larger one by length and hash."""

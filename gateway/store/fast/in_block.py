@@ -3,7 +3,7 @@
 A statement a table costs a way to the server and back each; what that takes was a third of a post.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect, Table
@@ -12,19 +12,23 @@ from gateway.store.fast.columns import columns_of, insert_into
 from gateway.store.fast.rows import LEAD, Row, Rows, together
 
 _LONGEST_BLOCK = 1_000_000
-"""Characters; MariaDB takes 16 MB in one packet, and a single table's rows may be nearly that."""
+"""Characters of up to four bytes; MariaDB takes 16 MB in one packet and breaks the connection over
+more, which would look as if it were away. A single row may be longer."""
 
 
 def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool) -> list[int]:
     """Write the rows of ``posts``, with ``commit`` for good, and return the ids of their leads."""
     cursor, literals = driver.cursor(), _Literals(driver)
     leads = [row for post in posts for row in post.tables[LEAD]]
-    cursor.execute(f"{_insert(literals, dialect, LEAD, leads)} RETURNING lead_id")
-    ids = [lead_id for (lead_id,) in cursor]
+    ids: list[int] = []
+    for statement in _inserts(literals, dialect, LEAD, leads):
+        cursor.execute(f"{statement} RETURNING lead_id")
+        ids += [lead_id for (lead_id,) in cursor]
     statements = [
-        _insert(literals, dialect, table, rows)
+        statement
         for table, rows in together(posts, ids).items()
         if table is not LEAD
+        for statement in _inserts(literals, dialect, table, rows)
     ]
     if commit:
         statements.append("COMMIT")
@@ -50,12 +54,22 @@ class _Literals(dict[Any, str]):
         return text
 
 
-def _insert(literals: _Literals, dialect: Dialect, table: Table, rows: Sequence[Row]) -> str:
-    """Return the statement that inserts ``rows``."""
+def _inserts(
+    literals: _Literals, dialect: Dialect, table: Table, rows: Sequence[Row]
+) -> Iterator[str]:
+    """Yield the statements that insert ``rows``: one, or as many as keep each in a packet."""
     columns = columns_of(table, dialect, with_key=False)
     values = [literals[value] for value in columns.values(rows)]
     width = len(columns.names)
-    written = [
-        f"({','.join(values[start : start + width])})" for start in range(0, len(values), width)
-    ]
-    return f"{insert_into(table, dialect, columns)} {','.join(written)}"
+    begin = insert_into(table, dialect, columns)
+    written: list[str] = []
+    length = 0
+    for start in range(0, len(values), width):
+        row = f"({','.join(values[start : start + width])})"
+        if written and length + len(row) > _LONGEST_BLOCK:
+            yield f"{begin} {','.join(written)}"
+            written, length = [], 0
+        written.append(row)
+        length += len(row)
+    if written:
+        yield f"{begin} {','.join(written)}"

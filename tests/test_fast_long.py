@@ -1,0 +1,44 @@
+"""Posts whose rows are longer together than MariaDB takes in one packet."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from stored_rows import rows
+
+from gateway.journal import bodies
+from gateway.models import LeadNote, Submission
+from gateway.testing import Gateway
+
+MakeGateway = Callable[..., Gateway]
+FORM = b"command=lead_set&mode=insert&full_name=Ann+Long&"
+
+
+def test_notes_that_fill_more_than_one_packet_are_stored(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway()
+    # A quote takes two characters in a statement: 12 MB become 24, and a packet holds 16.
+    text = "'" * 990_000
+    notes = json.dumps([{"Status": str(number), "Notes": text} for number in range(12)])
+    answer = gateway.post(FORM + b"notes=" + notes.encode())
+    assert answer.status == 0
+    assert not gateway.system.breaker.is_open
+    kept = rows(gateway, LeadNote)
+    assert [row["status"] for row in kept] == [str(number) for number in range(12)]
+    assert all(row["text"] == text and row["lead_id"] == answer.lead_id for row in kept)
+
+
+def test_longest_body_without_a_file_store_is_kept(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = make_gateway()
+
+    def fail(*_: Any) -> str:
+        raise OSError("no room")
+
+    monkeypatch.setattr(type(gateway.system.files), "put", fail)
+    start = FORM + b"unknown="
+    body = start + b"x" * (bodies.MOST_INLINE - len(start))
+    assert gateway.post(body).status == 0
+    (row,) = rows(gateway, Submission)
+    assert bytes(row["body"]) == body
