@@ -154,3 +154,24 @@ def stalled(engine: Engine) -> Iterator[None]:
         if engine.dialect.name not in ("postgresql", "sqlite"):
             connection.execute(text("UNLOCK TABLES"))
         connection.rollback()
+
+
+def test_leader_that_fails_before_it_takes_anything_leaves_nobody_waiting(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_gateway()
+
+    def fail(_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(group.Group, "_gather", fail)
+    posts = [
+        threading.Thread(target=made.send, kwargs={"full_name": f"Ann {number}"}, daemon=True)
+        for number in range(3)
+    ]
+    for post in posts:
+        post.start()
+    for post in posts:
+        post.join(30)
+    assert not any(post.is_alive() for post in posts)
+    assert count(made, Lead) == 3

@@ -166,8 +166,8 @@ class Group(Generic[Result]):
 
     def _lead(self, engine: Engine) -> None:
         batch: list[Job[Result]] = []
-        self._gather()
         try:
+            self._gather()
             self._commit(engine, batch)
             for job in batch:
                 job.is_done = True
