@@ -137,8 +137,10 @@ def _ping_idle(dialect: Dialect, connection: Any, record: Any, proxy: Any) -> No
     A ping before every use costs a tenth of a post; one that is in use is hardly ever stale, and a
     transaction that meets such a one is run again.
     """
-    idle = time.monotonic() - record.info.get(_USED_AT, 0)
-    if idle > IDLE_SECONDS:
+    # One just made needs no trial. Were it lost in its trial, after another was, SQLAlchemy would
+    # say something that nobody takes for a database that is away.
+    used_at = record.info.get(_USED_AT)
+    if used_at is not None and time.monotonic() - used_at > IDLE_SECONDS:
         try:
             alive = dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error:

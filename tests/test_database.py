@@ -101,3 +101,18 @@ def test_numbers_of_more_than_64_bits_go_into_json_columns(make_gateway: MakeGat
     columns = columns_of(table, gateway.system.engine.dialect, with_key=False)
     (written,) = (each for each in columns.values([{"custom": {"n": 2**70}}]) if each is not None)
     assert written == '{"n": 1180591620717411303424}'
+
+
+def test_connection_that_takes_the_place_of_a_dropped_one_is_not_tried(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_gateway().system.engine
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no connection that breaks")
+    monkeypatch.setattr(database, "IDLE_SECONDS", -1.0)
+    tried = []
+    monkeypatch.setattr(type(engine.dialect), "do_ping", lambda *_: bool(tried.append(1)))
+    for _ in range(2):
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+    assert len(tried) <= 2
