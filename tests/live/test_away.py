@@ -1,7 +1,11 @@
 """Real workers lose their database and get it back: no post is lost and none is done twice."""
 
+import json
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,27 +13,32 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from live_gateway import PATIENCE, Answer, LiveGateway, form, prepared, request, running
 from sqlalchemy import create_engine, make_url, text
 
 from bench.proxy import Proxy
-from config import database_url
+from config import ROOT, database_url
 from gateway.testing.databases import Databases
 
 SOON = 15
 """The contract says two seconds; a machine that runs other tests as well may need more. What
 bench/outage measures is the figure."""
 
+STALL_SECONDS = 10
+"""As long as a post waits for a lock before it is saved."""
+
 
 class Load:
     """Clients that post until they are told to stop, each post with an id of its own."""
 
-    def __init__(self, gateway: LiveGateway, clients: int = 6) -> None:
+    def __init__(self, gateway: LiveGateway, clients: int = 6, pause: float = 0.01) -> None:
         self.answers: dict[str, Answer] = {}
         self.longest = 0.0
         self._gateway = gateway
+        self._pause = pause
         self._numbers = count()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(clients)
@@ -42,7 +51,7 @@ class Load:
             body = form(external_id=external_id, tags="a,b", note="Hello", phone="132-123-1234")
             self.answers[external_id] = self._gateway.exchange(request(body))
             self.longest = max(self.longest, time.monotonic() - begun)
-            time.sleep(0.01)
+            time.sleep(self._pause)
 
     def wait_for(self, code: str, number: int) -> None:
         """Wait until so many more posts have been answered with ``code`` (empty: a success)."""
@@ -63,6 +72,19 @@ class Load:
         self._pool.shutdown()
 
 
+def start_behind_proxy(
+    at_end: ExitStack, databases: Databases, engine: str, folder: Path
+) -> tuple[LiveGateway, Proxy, str]:
+    """Return a gateway whose way to its database leads through a proxy, and the straight way."""
+    inside = at_end.enter_context(prepared(databases, engine))
+    url = make_url(database_url(inside.system.settings.DATABASE_URL))
+    proxy = at_end.enter_context(Proxy((url.host or "127.0.0.1", url.port or 0)))
+    led = url.set(host="127.0.0.1", port=proxy.port)
+    way = led.render_as_string(hide_password=False)
+    gateway = at_end.enter_context(running(inside, folder, database_url=way))
+    return gateway, proxy, url.render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def behind_proxy(
     databases: Databases, tmp_path: Path, engine: str
@@ -71,17 +93,48 @@ def behind_proxy(
     if engine == "sqlite":
         pytest.skip("a file has no server that goes away")
     with ExitStack() as at_end:
+        yield lambda: start_behind_proxy(at_end, databases, engine, tmp_path)
 
-        def start() -> tuple[LiveGateway, Proxy, str]:
-            inside = at_end.enter_context(prepared(databases, engine))
-            url = make_url(database_url(inside.system.settings.DATABASE_URL))
-            proxy = at_end.enter_context(Proxy((url.host or "127.0.0.1", url.port or 0)))
-            led = url.set(host="127.0.0.1", port=proxy.port)
-            way = led.render_as_string(hide_password=False)
-            gateway = at_end.enter_context(running(inside, tmp_path, database_url=way))
-            return gateway, proxy, url.render_as_string(hide_password=False)
 
-        yield start
+class Stallable(Protocol):
+    """What can be made to let nothing through for a while."""
+
+    def stall(self) -> None: ...
+
+    def flow(self) -> None: ...
+
+
+class Lock:
+    """Another program that locks the file of SQLite, and so stalls everybody who writes."""
+
+    def __init__(self, url: str) -> None:
+        path = make_url(url).database or ""
+        self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+
+    def stall(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def flow(self) -> None:
+        self._connection.rollback()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def on_stallable(
+    databases: Databases, tmp_path: Path, engine: str
+) -> Iterator[tuple[LiveGateway, Stallable, str]]:
+    """A gateway, what stalls its database, and the way to it that stays open."""
+    with ExitStack() as at_end:
+        if engine != "sqlite":
+            yield start_behind_proxy(at_end, databases, engine, tmp_path)
+            return
+        inside = at_end.enter_context(prepared(databases, engine))
+        url = inside.system.settings.DATABASE_URL
+        lock = Lock(url)
+        at_end.callback(lock.close)
+        yield at_end.enter_context(running(inside, tmp_path)), lock, url
 
 
 def stored(url: str) -> tuple[dict[str, str], dict[str, int]]:
@@ -153,6 +206,48 @@ def test_workers_save_what_comes_while_the_server_is_silent(
     load.stop()
     wait_until_drained(gateway)
     assert_none_lost_none_doubled(load, url)
+
+
+def balance(gateway: LiveGateway) -> dict[str, object]:
+    """Return what ``flask journal status`` counts on this node."""
+    said = subprocess.run(
+        [sys.executable, "-m", "flask", "journal", "status", "--json"],
+        cwd=ROOT,
+        env=gateway.environment,
+        capture_output=True,
+        check=True,
+    )
+    found = json.loads(said.stdout)
+    return {name: found[name] for name in ("posts", "unhandled", "spool")}
+
+
+def test_posts_of_sixteen_clients_outlive_a_database_that_stalls_for_ten_seconds(
+    on_stallable: tuple[LiveGateway, Stallable, str], engine: str
+) -> None:
+    gateway, way, url = on_stallable
+    # A pause, because all that is saved in the stall has to be drained after it.
+    load = Load(gateway, clients=16, pause=0.5)
+    load.wait_for("", 50)
+    way.stall()
+    stalled_at = time.monotonic()
+    if engine != "sqlite":
+        load.wait_for("spooled", 50)
+    time.sleep(max(0.0, stalled_at + STALL_SECONDS - time.monotonic()))
+    way.flow()
+    load.wait_for("", 50)
+    load.stop()
+    if engine == "sqlite":
+        # A lock looks like a long transaction: posts wait, and are done or saved when it goes.
+        assert STALL_SECONDS / 2 < load.longest < 2 * STALL_SECONDS
+    else:
+        assert load.longest < SOON
+    wait_until_drained(gateway)
+    assert_none_lost_none_doubled(load, url)
+    assert balance(gateway) == {
+        "posts": {"accepted": len(load.answers)},
+        "unhandled": 0,
+        "spool": {"posts": 0, "bytes": 0},
+    }
 
 
 def test_gateway_that_starts_without_its_database_takes_posts(
