@@ -42,6 +42,14 @@ _KEEPALIVE = {
     "tcp_user_timeout": 30_000,
 }
 
+_MARIADB_DRIVERS: dict[str, dict[str, Any]] = {
+    # For the greeting of the server, too; a statement may then take as long as it likes.
+    "pymysql": {"read_timeout": CONNECT_SECONDS},
+    # Counts the greeting as connecting, and could not be given more time afterwards. Bytes are
+    # marked as such: they are no text in the connection's charset.
+    "mysqldb": {"binary_prefix": True},
+}
+
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _ENDED = "gateway_has_ended_its_transaction"
@@ -56,7 +64,8 @@ _MARIADB_MODE = (
 
 def engine_options(url: str) -> dict[str, Any]:
     """Return what SQLAlchemy's create_engine needs for ``url``."""
-    backend = make_url(url).get_backend_name()
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
     if backend == "sqlite":
         return {"connect_args": {"timeout": LOCK_SECONDS}, **_QUIET}
     options: dict[str, Any] = {
@@ -73,8 +82,7 @@ def engine_options(url: str) -> dict[str, Any]:
         options["connect_args"] = {
             "charset": "utf8mb4",
             "connect_timeout": CONNECT_SECONDS,
-            # For the greeting of the server, too; a statement may then take as long as it likes.
-            "read_timeout": CONNECT_SECONDS,
+            **_MARIADB_DRIVERS.get(parsed.get_driver_name(), {}),
             "init_command": (
                 f"SET SESSION sql_mode='{_MARIADB_MODE}', time_zone='+00:00', "
                 # The second for a whole table: one that a backup or a migration holds.

@@ -55,6 +55,7 @@ def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         ("postgres://h/d", "postgresql+psycopg://h/d"),
         ("mysql://h/d", "mysql+pymysql://h/d"),
         ("mariadb://h/d", "mariadb+pymysql://h/d"),
+        ("mariadb+mysqldb://h/d", "mariadb+mysqldb://h/d"),
         ("postgresql+psycopg2://h/d", "postgresql+psycopg2://h/d"),
         ("sqlite:////var/x.db", "sqlite:////var/x.db"),
         ("sqlite:///:memory:", "sqlite:///:memory:"),

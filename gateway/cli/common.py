@@ -28,6 +28,9 @@ PIPE_WIDTH = 10_000
 NO_SUCH_TABLE = frozenset({"42P01", "42703", "42S02", "42S22"})
 """SQL states of PostgreSQL and MariaDB for a missing table or column; SQLite has words."""
 
+_NO_SUCH_TABLE_NUMBERS = frozenset({1054, 1146})
+"""The same as numbers of MariaDB's: mysqlclient gives no state."""
+
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn round how the text behind them is shown."""
 
@@ -52,7 +55,12 @@ class Noun(AppGroup):
 
 def _no_such_table(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
-    return state in NO_SUCH_TABLE or str(error.orig).startswith("no such ")
+    number = next(iter(getattr(error.orig, "args", ())), None)
+    return (
+        state in NO_SUCH_TABLE
+        or number in _NO_SUCH_TABLE_NUMBERS
+        or str(error.orig).startswith("no such ")
+    )
 
 
 class OneLine(click.ParamType[str]):

@@ -1,7 +1,6 @@
 """The breaker of one process: once the database is away, no post waits to find that out again."""
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, event
+
+from gateway.outage.sockets import know_sockets, shut
 
 TICK_SECONDS = 0.05
 
@@ -126,6 +127,7 @@ class Breaker:
 
     def watch(self, engine: Engine) -> None:
         """Know which connections of ``engine`` threads are at work with."""
+        know_sockets(engine)
         if engine.dialect.name != "sqlite":
             event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "connect", self._note)
@@ -176,15 +178,3 @@ def _close(made: Future[Any]) -> None:
     """Close a connection that came too late."""
     with suppress(Exception):
         made.result().close()
-
-
-def shut(connection: Any) -> None:
-    """Shut the socket of a driver's connection, so that who waits on it gets an error at once."""
-    with suppress(Exception):
-        held = getattr(connection, "_sock", None)
-        if held is None:
-            held = socket.socket(fileno=os.dup(connection.fileno()))
-            with held:
-                held.shutdown(socket.SHUT_RDWR)
-        else:
-            held.shutdown(socket.SHUT_RDWR)

@@ -10,8 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.database import in_transaction
 from gateway.models import MatchClaim
-from gateway.outage.breaker import Breaker, shut
+from gateway.outage.breaker import Breaker
 from gateway.outage.errors import is_away
+from gateway.outage.sockets import know_sockets, shut
 
 WAIT_SECONDS = 0.5
 """After how long a wait for the database is looked into."""
@@ -50,6 +51,7 @@ class Watchdog:
 
     def __init__(self, engine: Engine, breaker: Breaker, connect_args: dict[str, Any]) -> None:
         self._engine = create_engine(engine.url, poolclass=NullPool, connect_args=connect_args)
+        know_sockets(self._engine)
         self._breaker = breaker
         self._connection: Connection | None = None
         self._answered_at = float("-inf")

@@ -4,6 +4,7 @@ A statement a table costs a way to the server and back each; what that takes was
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Dialect, Table
@@ -18,7 +19,7 @@ more, which would look as if it were away. A single row may be longer."""
 
 def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool) -> list[int]:
     """Write the rows of ``posts``, with ``commit`` for good, and return the ids of their leads."""
-    cursor, literals = driver.cursor(), _Literals(driver)
+    cursor, literals = driver.cursor(), _Literals(driver, dialect)
     leads = [row for post in posts for row in post.tables[LEAD]]
     ids: list[int] = []
     for statement in _inserts(literals, dialect, LEAD, leads):
@@ -44,14 +45,24 @@ def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool)
 class _Literals(dict[Any, str]):
     """Values as the driver writes them; the same ones come in row after row."""
 
-    def __init__(self, driver: Any) -> None:
+    def __init__(self, driver: Any, dialect: Dialect) -> None:
         super().__init__()
-        self._write = driver.escape
+        # Both have this method; mysqlclient's gives bytes, which need not be text.
+        is_text = dialect.driver != "mysqldb"
+        self._write = driver.escape if is_text else partial(_as_text, driver)
 
     def __missing__(self, value: Any) -> str:
         text: str = self._write(value)
         self[value] = text
         return text
+
+
+def _as_text(driver: Any, value: Any) -> str:
+    """Return ``value`` as mysqlclient writes it into a statement, as text."""
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    text: str = driver.literal(value).decode(driver.encoding)
+    return text
 
 
 def _inserts(
