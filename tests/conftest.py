@@ -2,14 +2,16 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
-
-from gateway import auth
 
 pytest_plugins = ["gateway.testing"]
 
-# The hash of a password is slow on purpose, and would be a third of every test that posts.
-auth._METHOD = "scrypt:128:1:1"
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_password_is_cheap(cheap_passwords: None) -> None:
+    """Have the kit hash passwords fast in every test."""
+
 
 settings.register_profile(
     "gateway",

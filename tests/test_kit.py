@@ -11,7 +11,8 @@ from tests.elsewhere import run_python
 PLUGIN = (ROOT / "plugins" / "example.py").read_text(encoding="utf-8")
 
 TEST = """
-from gateway.testing import check_plugin
+from gateway.auth import hash_password
+from gateway.testing import CHEAP_METHOD, check_plugin
 
 def test_plugin(engine, make_gateway, hook_calls):
     check_plugin("cars")
@@ -19,6 +20,10 @@ def test_plugin(engine, make_gateway, hook_calls):
     answer = gateway.send(full_name="Ann Lee", vin="1HGCM82633A004352")
     assert (answer.status, answer.lead_id) == (0, 1001)
     assert gateway.lead(1001)["custom"] == {"vin": "1HGCM82633A004352"}
+
+def test_login(cheap_passwords, make_gateway):
+    assert hash_password("x").startswith(CHEAP_METHOD + "$")
+    assert make_gateway().send(full_name="Ann Lee").status == 0
 
 def test_case(run_case, request):
     run_case(request.path.parent / "case.toml")
@@ -51,7 +56,7 @@ def test_author_elsewhere_tests_a_plugin_on_sqlite_alone(tmp_path: Path, where: 
         file.write(KIT)
     done = run_pytest(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
     assert "engines: sqlite\n" in done.stdout
 
 

@@ -26,7 +26,9 @@ def test_sample_of_the_kit_is_a_test_of_ours() -> None:
     assert samples("py") == [code.split('"""\n\n', 1)[1]]
 
 
-@pytest.mark.parametrize("word", ["make_gateway", "run_case", "hook_calls", "check_plugin"])
+@pytest.mark.parametrize(
+    "word", ["make_gateway", "run_case", "hook_calls", "cheap_passwords", "check_plugin"]
+)
 def test_every_word_of_the_kit_is_explained(word: str) -> None:
     assert f"| `{word}" in README
     assert hasattr(gateway.testing, word)

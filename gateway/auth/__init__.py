@@ -38,9 +38,11 @@ ANONYMOUS = Caller(name="anonymous", may_dry_run=True)
 FRESH_SECONDS = 1.0
 """For how long a row of a login is used without reading it again."""
 
-_METHOD = "scrypt:16384:8:1"
+METHOD = "scrypt:16384:8:1"
+"""How passwords are hashed; the kit for tests has a cheap way."""
+
 # Compared for a login that does not exist, so that its refusal takes as long as any other.
-_NOBODY = generate_password_hash("nobody", _METHOD)
+_NOBODY = generate_password_hash("nobody", METHOD)
 
 _login = Login.__table__
 _by_name = select(_login).where(_login.c.name == bindparam("name"))
@@ -49,7 +51,7 @@ _by_token = select(_login).where(_login.c.token_digest == bindparam("digest"))
 
 def hash_password(password: str) -> str:
     """Return what is stored of a password; white space at its ends does not count."""
-    return generate_password_hash(plain(password.strip()), _METHOD)
+    return generate_password_hash(plain(password.strip()), METHOD)
 
 
 def token_digest(token: str) -> str:

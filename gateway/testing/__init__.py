@@ -1,8 +1,9 @@
 """A test kit for the gateway and for plugins: ``pytest_plugins = ["gateway.testing"]``.
 
 Fixtures: ``make_gateway`` (a client on a fresh system), ``run_case`` (golden cases), ``hook_calls``
-(which plugin was asked what), ``engine`` (its name), ``database`` (an empty database with all
-tables), ``bare_database`` (one without). ``check_plugin(module)`` names what is wrong with one.
+(which plugin was asked what), ``cheap_passwords`` (logins in no time), ``engine`` (its name),
+``database`` (an empty database with all tables), ``bare_database`` (one without).
+``check_plugin(module)`` names what is wrong with one.
 Whatever asks for one of them runs once on each engine: SQLite always, PostgreSQL and MariaDB where
 they answer. ``--database-url`` chooses others; with CI in the environment none may be missing.
 """
@@ -20,7 +21,7 @@ import pluggy
 import pytest
 
 from config import Settings, settings
-from gateway import registry
+from gateway import auth, registry
 from gateway.app import create_app
 from gateway.testing import setup as tables
 from gateway.testing.cases import run_case as _run_case
@@ -32,6 +33,7 @@ __all__ = ["Gateway", "HookCall", "Response", "check_plugin"]
 
 SERVERS = pytest.StashKey[dict[str, str]]()
 DEFAULT_LOGIN = {"name": "web", "password": "secret"}
+CHEAP_METHOD = "scrypt:128:1:1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -92,6 +94,18 @@ def databases(
     made = Databases(request.config.stash[SERVERS], tmp_path_factory.mktemp("databases"))
     yield made
     made.drop()
+
+
+@pytest.fixture(scope="session")
+def cheap_passwords() -> Iterator[None]:
+    """Passwords are hashed by little work for the rest of the session.
+
+    The hash is slow on purpose, and would be a third of every test that posts. A suite asks for
+    this in an ``autouse`` fixture of its own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "METHOD", CHEAP_METHOD)
+        yield
 
 
 @pytest.fixture
