@@ -1,6 +1,7 @@
 """Formats of dates and times."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,6 +38,18 @@ def _date_and_rest(text: str) -> tuple[date, str]:
                 break
             return day, found["time"] or ""
     raise ValueError
+
+
+def _date_alone(text: str) -> date | None:
+    """Return the date that ``text`` is, ``None`` where it is none.
+
+    Databases and spreadsheets print a date with a midnight that nobody meant.
+    """
+    try:
+        day, rest = _date_and_rest(text)
+    except ValueError:
+        return None
+    return day if rest in ("", "00:00:00") else None
 
 
 class LocalDateTime(fields.Field[datetime]):
@@ -83,11 +96,8 @@ class DateOnly(fields.Field[date]):
     wire_type = "Date"
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> date:
-        try:
-            day, rest = _date_and_rest(value)
-        except ValueError:
-            day, rest = None, ""
-        if day is None or rest not in ("", "00:00:00"):
+        day = _date_alone(value)
+        if day is None:
             raise broken("not a date (YYYY-MM-DD)")
         return day
 
@@ -105,15 +115,12 @@ class BirthDate(fields.String):
         self.zone = zone
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        try:
-            if short := _WITHOUT_YEAR.fullmatch(value):
-                # Of a leap year, so that 02-29 is a day.
+        if short := _WITHOUT_YEAR.fullmatch(value):
+            # Of a leap year, so that 02-29 is a day.
+            with suppress(ValueError):
                 return date(2000, int(short[1]), int(short[2])).isoformat()[5:]
-            day, rest = _date_and_rest(value)
-        except ValueError:
-            day, rest = None, ""
-        # Databases and spreadsheets print a date with a midnight that nobody meant.
-        if day is None or rest not in ("", "00:00:00"):
+        day = _date_alone(value)
+        if day is None:
             raise broken("not a date (YYYY-MM-DD, or MM-DD without the year)")
         if day > datetime.now(self.zone).date():
             raise broken("in the future (YYYY-MM-DD, or MM-DD without the year)")
