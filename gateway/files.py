@@ -40,7 +40,7 @@ class FileStore:
                 os.fsync(file.fileno())
         self.filesystem.mv(draft, path)
         if self._is_local:
-            _sync_folder(folder)
+            sync_folder(folder)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -129,7 +129,8 @@ def _touch(path: str) -> bool:
     return True
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Make the names in ``folder`` durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.files import sync_folder
 from gateway.sealing import Sealer
-from gateway.spool.files import NODE, BrokenFile, pack, sealed_by, sync_folder, unpack
+from gateway.spool.files import NODE, BrokenFile, pack, sealed_by, unpack
 from gateway.spool.node_key import node_sealer
 
 __all__ = ["NODE", "BrokenFile", "Spool", "SpoolFull", "Waiting", "sealed_by"]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,15 +63,6 @@ def sealed_by(path: Path) -> str:
         if len(first) == 4 and first[1] == _BY_NODE:
             return NODE
         return key_id_of(file.read(HEAD))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _checksum(content: bytes) -> bytes:

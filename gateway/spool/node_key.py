@@ -10,8 +10,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from gateway.files import sync_folder
 from gateway.sealing import Sealer
-from gateway.spool.files import sync_folder
 
 NAME = ".node-key"
 
