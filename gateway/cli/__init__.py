@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from gateway.cli.balance import journals
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
 from gateway.cli.field import fields
@@ -13,7 +14,6 @@ from gateway.cli.match import matching
 from gateway.cli.person import leads
 from gateway.cli.plugin import plugins
 from gateway.cli.pool import pools
-from gateway.cli.replay import journals
 from gateway.cli.secrets import secret_keys
 from gateway.cli.status import statuses
 from gateway.cli.user import users

@@ -28,14 +28,6 @@ COLUMNS = (
     "body_size",
     "superseded_by",
 )
-OUTCOMES = (
-    journal.ACCEPTED,
-    journal.REFUSED,
-    journal.QUARANTINED,
-    journal.FAILED,
-    journal.DRY_RUN,
-    journal.SUPERSEDED,
-)
 _BYTES = ("body", "query", "stored_sha256", "fields_digest")
 _TEXT = OneLine(255)
 
@@ -43,7 +35,7 @@ journals = Noun("journal", help="What reached us and what became of it.")
 
 
 @journals.command("list")
-@click.option("--outcome", type=click.Choice(OUTCOMES), help="What became of it.")
+@click.option("--outcome", type=click.Choice(journal.OUTCOMES), help="What became of it.")
 @click.option("--caller", type=_TEXT, help="Posts of this login.")
 @click.option("--code", type=_TEXT, help="With this error code.")
 @click.option("--since", type=Moment(), help="From this time on: ISO, or 2h or 3d ago.")

@@ -3,7 +3,7 @@
 ``recording`` writes the row, with its lead or alone; ``bodies`` keeps and reads the bytes;
 ``keys`` digests what a person can be found by; ``strangers`` bounds what unknown callers may fill;
 ``replacing`` lets one post stand for another; ``finding`` lists, ``purging`` lets go what is old,
-``reducing`` takes a person out of rows.
+``reducing`` takes a person out of rows, ``balance`` says whether nothing is lost.
 """
 
 from gateway.journal.bodies import (
@@ -19,6 +19,7 @@ from gateway.journal.outcomes import (
     ACCEPTED,
     DRY_RUN,
     FAILED,
+    OUTCOMES,
     QUARANTINED,
     REFUSED,
     SUPERSEDED,
@@ -31,6 +32,7 @@ __all__ = [
     "ACCEPTED",
     "DRY_RUN",
     "FAILED",
+    "OUTCOMES",
     "QUARANTINED",
     "REFUSED",
     "SUPERSEDED",

@@ -145,6 +145,10 @@ class Spool:
             except (FileNotFoundError, NotADirectoryError):
                 continue
 
+    def broken(self) -> list[Path]:
+        """Return the files that were set aside and not taken away since."""
+        return sorted((self.folder / BROKEN).glob(f"*{ENDING}"))
+
     def put_off(self, path: Path) -> None:
         """Leave a file alone for a while, in this process."""
         self._put_off[path.name] = time.monotonic() + PUT_OFF_SECONDS

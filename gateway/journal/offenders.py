@@ -1,0 +1,16 @@
+"""What does not balance, by name."""
+
+from dataclasses import dataclass
+
+MOST = 20
+"""How many posts and leads are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offender:
+    """A post or a lead for which the books do not balance: what is wrong, and what to do."""
+
+    request_id: str | None = None
+    lead_id: int | None = None
+    wrong: str
+    remedy: str
