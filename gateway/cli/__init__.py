@@ -3,6 +3,7 @@
 from flask import Flask
 
 from gateway.cli.balance import journals
+from gateway.cli.caller import callers
 from gateway.cli.config import config
 from gateway.cli.custom_status import custom_statuses
 from gateway.cli.field import fields
@@ -20,6 +21,7 @@ from gateway.cli.user import users
 
 NOUNS = (
     logins,
+    callers,
     users,
     pools,
     statuses,

@@ -109,7 +109,7 @@ def show_json(value: Any) -> None:
     """Print ``value`` as JSON; times are in ISO form."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=datetime.isoformat)
     # JSON escapes the controls up to the space; some terminals obey those behind them, too.
-    click.echo(_visible(text, kept="\n"))
+    click.echo(visible(text, kept="\n"))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -126,10 +126,10 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return _visible(str(value), kept="\n\t")
+    return visible(str(value), kept="\n\t")
 
 
-def _visible(text: str, *, kept: str) -> str:
+def visible(text: str, *, kept: str = "") -> str:
     """Return ``text`` with what steers a terminal written out, as JSON writes it.
 
     Bodies and names reach us from anybody, and a post must not do anything to who looks at it.

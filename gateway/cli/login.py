@@ -23,7 +23,7 @@ from gateway.cli.common import (
     system,
 )
 from gateway.database import in_transaction
-from gateway.models import Login, Pool, User
+from gateway.models import Login, Pool, User, login_state
 from gateway.normal import fold_label
 
 NAME = OneLine(191, exact=True)
@@ -238,7 +238,8 @@ def _why_not(name: str) -> str:
     rows = read(select(_login).where(_login.c.name == name))
     if not rows:
         return _SECRET_TAKEN
-    return f"There is already a login {name} ({_state(rows[0])}); change its secret with rotate."
+    state = login_state(rows[0].disabled_at, rows[0].retired_at)
+    return f"There is already a login {name} ({state}); change its secret with rotate."
 
 
 def _row_id(label: str, called: str, key: Column[int]) -> int:
@@ -257,17 +258,11 @@ def _owner_id(owner: str) -> int:
     return _row_id(owner, "user", key)
 
 
-def _state(row: Row[Any]) -> str:
-    if row.retired_at:
-        return "retired"
-    return "disabled" if row.disabled_at else "active"
-
-
 def _shown(row: Row[Any]) -> dict[str, Any]:
     return {
         "login": row.name,
         "kind": row.kind,
-        "state": _state(row),
+        "state": login_state(row.disabled_at, row.retired_at),
         "format": row.format,
         "on_invalid": row.on_invalid,
         "ignore_empty": row.ignore_empty,

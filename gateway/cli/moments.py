@@ -1,4 +1,4 @@
-"""Times as an operator types them."""
+"""Times and ages as an operator types and reads them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -33,3 +33,31 @@ class Moment(click.ParamType[datetime]):
                 f"{text}: not a time such as 2026-05-01, 2026-05-01T12:00, 2h or 3d", param, ctx
             )
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Age(click.ParamType[timedelta]):
+    """How long: ``90m``, ``2h``, ``3d`` or ``1w``."""
+
+    name = "age"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        text = str(value).strip()
+        given = _AGO.fullmatch(text.lower())
+        if not given or not int(given[1]):
+            self.fail(f"{text}: not an age such as 90m, 2h or 3d", param, ctx)
+        return timedelta(**{_UNITS[given[2]]: int(given[1])})
+
+
+def span(length: timedelta) -> str:
+    """Return about how long that is, in the largest unit that says it well: ``5 h``."""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return "under 1 s"
+    for unit, size, most in (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48)):
+        if seconds < size * most:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds // 86_400:.0f} d"

@@ -2,8 +2,9 @@
 
 ``recording`` writes the row, with its lead or alone; ``bodies`` keeps and reads the bytes;
 ``keys`` digests what a person can be found by; ``strangers`` bounds what unknown callers may fill;
-``replacing`` lets one post stand for another; ``finding`` lists, ``purging`` lets go what is old,
-``reducing`` takes a person out of rows, ``balance`` says whether nothing is lost.
+``replacing`` lets one post stand for another; ``finding`` lists, ``callers`` sums up by caller,
+``purging`` lets go what is old, ``reducing`` takes a person out of rows, ``balance`` says whether
+nothing is lost.
 """
 
 from gateway.journal.bodies import (

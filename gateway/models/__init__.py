@@ -1,7 +1,7 @@
 """The tables, declared once; the post's path runs Core statements over them, pages use the ORM."""
 
 from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
-from gateway.models.callers import CustomStatus, Login, Pool, Status, User
+from gateway.models.callers import CustomStatus, Login, Pool, Status, User, login_state
 from gateway.models.importing import ImportRun
 from gateway.models.journal import Erasure, StrangerHour, Submission, SubmissionKey
 from gateway.models.leads import (
@@ -45,4 +45,5 @@ __all__ = [
     "User",
     "UtcDateTime",
     "db",
+    "login_state",
 ]

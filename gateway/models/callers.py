@@ -30,6 +30,13 @@ class Login(db.Model):  # type: ignore[name-defined]
     retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+def login_state(disabled_at: datetime | None, retired_at: datetime | None) -> str:
+    """Return what operators call it: ``active``, ``disabled``, or ``retired`` for ever."""
+    if retired_at:
+        return "retired"
+    return "disabled" if disabled_at else "active"
+
+
 class User(db.Model):  # type: ignore[name-defined]
     """Somebody who owns leads; found by id or by username, folded."""
 
