@@ -10,6 +10,12 @@ _AGO = re.compile(r"([0-9]{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+def _length(text: str) -> timedelta | None:
+    """Return how long ``2h`` or ``3d`` is, ``None`` where that is not what ``text`` says."""
+    given = _AGO.fullmatch(text.lower())
+    return timedelta(**{_UNITS[given[2]]: int(given[1])}) if given else None
+
+
 class Moment(click.ParamType[datetime]):
     """A time: ISO (``2026-05-01`` or ``2026-05-01T12:00``, UTC unless it says), or how long ago."""
 
@@ -21,9 +27,9 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         text = str(value).strip()
-        if ago := _AGO.fullmatch(text.lower()):
+        if (ago := _length(text)) is not None:
             try:
-                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+                return datetime.now(UTC) - ago
             except OverflowError:
                 self.fail(f"{text}: longer ago than there are dates", param, ctx)
         try:
@@ -46,10 +52,10 @@ class Age(click.ParamType[timedelta]):
         if isinstance(value, timedelta):
             return value
         text = str(value).strip()
-        given = _AGO.fullmatch(text.lower())
-        if not given or not int(given[1]):
+        length = _length(text)
+        if not length:
             self.fail(f"{text}: not an age such as 90m, 2h or 3d", param, ctx)
-        return timedelta(**{_UNITS[given[2]]: int(given[1])})
+        return length
 
 
 def span(length: timedelta) -> str:

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, s
 
 from gateway.contract import System
 from gateway.database import snapshot
-from gateway.journal.balance_leads import Leads, balance_leads
-from gateway.journal.offenders import MOST, Offender
+from gateway.journal.balance_leads import Leads, balance_leads, received_from
+from gateway.journal.offenders import MOST, SET_RIGHT, Offender
 from gateway.journal.outcomes import ACCEPTED, OUTCOMES, SUPERSEDED
 from gateway.models import Submission, SubmissionKey
 
@@ -42,7 +42,6 @@ _WRONG: dict[str, tuple[ColumnElement[bool], str]] = {
     ),
 }
 _wrong = case(*((condition, name) for name, (condition, _) in _WRONG.items()), else_="")
-_SET_RIGHT = "flask journal show {id} has all of it; set its outcome right, or restore the row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,7 @@ def balance(system: System, since: datetime | None) -> Balance:
 def _balance_posts(
     connection: Connection, since: datetime | None, waiting: list[str], broken: list[str]
 ) -> tuple[Posts, int, list[Offender]]:
-    part = [] if since is None else [_submission.c.received_at >= since]
+    part = received_from(since)
     counted = select(_outcome, _wrong.label("wrong"), func.count().label("posts"))
     groups = connection.execute(counted.where(*part).group_by(_outcome, "wrong")).all()
     outcomes = dict.fromkeys(OUTCOMES, 0)
@@ -142,7 +141,7 @@ def _offenders(connection: Connection, part: list[ColumnElement[bool]]) -> list[
             request_id=row.request_id,
             lead_id=row.lead_id,
             wrong=_WRONG[row.wrong][1].format(id=row.request_id, outcome=row.outcome),
-            remedy=_SET_RIGHT.format(id=row.request_id),
+            remedy=f"{SET_RIGHT.format(id=row.request_id)}, or restore the row",
         )
         for row in connection.execute(listed)
     ]

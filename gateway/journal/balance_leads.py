@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from gateway.journal.offenders import MOST, Offender
+from gateway.journal.offenders import MOST, SET_RIGHT, Offender
 from gateway.journal.outcomes import ACCEPTED
 from gateway.journal.sweeping import IN_PROGRESS
 from gateway.models import Erasure, ImportRun, Lead, LeadMerge, Submission
@@ -102,6 +102,11 @@ def balance_leads(
     return leads, leads.wrong, offenders
 
 
+def received_from(since: datetime | None) -> list[ColumnElement[bool]]:
+    """Return the condition for posts that came from ``since`` on."""
+    return [] if since is None else [_submission.c.received_at >= since]
+
+
 def _one_if(condition: ColumnElement[bool]) -> Any:
     return case((condition, 1), else_=0)
 
@@ -111,7 +116,6 @@ def _places(since: datetime | None) -> tuple[Any, Any, Any, Any]:
 
     Beside it the columns that are one where the lead is there, was merged away, was erased.
     """
-    part = [] if since is None else [_submission.c.received_at >= since]
     made = (
         select(
             _submission.c.lead_id,
@@ -119,7 +123,7 @@ def _places(since: datetime | None) -> tuple[Any, Any, Any, Any]:
             func.min(_submission.c.request_id).label("first"),
             func.max(_submission.c.request_id).label("last"),
         )
-        .where(_has_made, *part)
+        .where(_has_made, *received_from(since))
         .group_by(_submission.c.lead_id)
         .subquery("made")
     )
@@ -143,10 +147,9 @@ def _made(connection: Connection, since: datetime | None) -> list[int]:
 
 
 def _offenders(connection: Connection, since: datetime | None) -> list[Offender]:
-    part = [] if since is None else [_submission.c.received_at >= since]
     nowhere = (
         select(_submission.c.request_id)
-        .where(_has_made, _submission.c.lead_id.is_(None), *part)
+        .where(_has_made, _submission.c.lead_id.is_(None), *received_from(since))
         .order_by(_submission.c.request_id)
         .limit(MOST)
     )
@@ -254,8 +257,5 @@ def _nobodys(lead_id: int, claiming: Any) -> Offender:
         request_id=post,
         lead_id=lead_id,
         wrong=f"{wrong}; post {post} says it did, and its outcome is {claiming.outcome!r}",
-        remedy=_SET_RIGHT.format(id=post),
+        remedy=SET_RIGHT.format(id=post),
     )
-
-
-_SET_RIGHT = "flask journal show {id} has all of it; set its outcome right"

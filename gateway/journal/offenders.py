@@ -5,6 +5,9 @@ from dataclasses import dataclass
 MOST = 20
 """How many posts and leads are named."""
 
+SET_RIGHT = "flask journal show {id} has all of it; set its outcome right"
+"""What to do of a post whose outcome somebody has changed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offender:

@@ -1,17 +1,15 @@
 """Many rows of one table in as few statements as the engine has for it."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from pymysql.converters import escape_string
-from sqlalchemy import JSON, Connection, LargeBinary, Table
+from sqlalchemy import Connection, Table
 
 from gateway.driver import driver_of
-from gateway.models.base import UtcDateTime
+from gateway.store.fast.columns import adapter, as_json
 from gateway.store.fast.parts import in_parts
 
 ROWS_AT_ONCE = 1024
@@ -110,8 +108,6 @@ def _literals(cursor: Any, column: Sequence[Any]) -> Sequence[str]:
         return ["NULL" if value is None else f"'{value}'" for value in column]
     if kinds == {bytes}:
         return ["NULL" if value is None else f"X'{value.hex()}'" for value in column]
-    if kinds == {datetime}:
-        return ["NULL" if value is None else f"'{value}'" for value in column]
     if kinds <= {int, float}:
         return ["NULL" if value is None else repr(value) for value in column]
     return [cursor.mogrify("%s", (value,)) for value in column]
@@ -138,26 +134,14 @@ def _for_driver(connection: Connection, table: Table, names: Sequence[str], rows
 
 
 def _convert(connection: Connection, table: Table, name: str) -> Convert | None:
-    kind: Any = table.c[name].type
-    if isinstance(kind, LargeBinary):
-        return None  # each of our drivers takes bytes as they are
-    if isinstance(kind, JSON):
-        # A text is one that was made already: most leads of a batch have the same trace.
-        return _each(lambda value: value if isinstance(value, str) else json.dumps(value))
-    bind = kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    if bind is None:
+    adapt = adapter(table.c[name], connection.dialect)
+    if adapt is None:
         return None
-    # The leads of a batch have one time, that of the batch.
-    return _each_once(bind) if isinstance(kind, UtcDateTime) else _each(bind)
+    if adapt is as_json:
+        # A text is one that was made already: most leads of a batch have the same trace.
+        return _each(lambda value: value if isinstance(value, str) else as_json(value))
+    return _each(adapt)
 
 
-def _each(bind: Callable[[Any], Any]) -> Convert:
-    return lambda column: [None if value is None else bind(value) for value in column]
-
-
-def _each_once(bind: Callable[[Any], Any]) -> Convert:
-    def convert(column: Sequence[Any]) -> Sequence[Any]:
-        bound = {value: None if value is None else bind(value) for value in set(column)}
-        return [bound[value] for value in column]
-
-    return convert
+def _each(adapt: Callable[[Any], Any]) -> Convert:
+    return lambda column: [None if value is None else adapt(value) for value in column]

@@ -53,36 +53,40 @@ def columns_of(table: Table, dialect: Dialect, *, with_key: bool) -> Columns:
     adapt = [
         (place, process)
         for place, column in enumerate(columns)
-        if (process := _adapter(column, dialect)) is not None
+        if (process := adapter(column, dialect)) is not None
     ]
     names = tuple(column.name for column in columns)
     return Columns(names, itemgetter(*names), tuple(adapt))
 
 
-def _adapter(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    """Return what makes the driver's value of one of the column; where all is alike, a quicker way
-    than the type's own."""
+def adapter(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes the driver's value of one of the column, ``None`` where it is one already.
+
+    Where all engines take the same, a quicker way than the type's own.
+    """
     if isinstance(column.type, JSON):
         # The type's own says null where the column is to be empty.
-        return _as_json
+        return as_json
     if isinstance(column.type, UtcDateTime):
-        return _as_utc
+        return as_utc
     if isinstance(column.type, LargeBinary):
         return None
     return column.type.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _as_json(value: Any) -> str:
+def as_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """Return ``value`` as JSON; ``default`` writes what JSON does not know, which else raises."""
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value, default, orjson.OPT_PASSTHROUGH_DATETIME).decode()
     except orjson.JSONEncodeError:
         # A number of more than 64 bits in a custom field.
-        return json.dumps(value)
+        return json.dumps(value, default=default)
 
 
-# One post writes the same few times into all its rows.
+# One post, and one batch of an import, writes the same few times into all its rows.
 @lru_cache(maxsize=64)
-def _as_utc(value: datetime) -> str:
+def as_utc(value: datetime) -> str:
+    """Return the time as every engine reads it: UTC, to the microsecond."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 

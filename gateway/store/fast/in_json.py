@@ -1,16 +1,15 @@
 """Rows of many posts in one statement of PostgreSQL, for which they travel as JSON."""
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from psycopg import RawCursor
 from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql
 
+from gateway.store.fast.columns import as_json, as_utc
 from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
 
 
@@ -22,23 +21,19 @@ def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, commit: bool) -> li
     rows = together(posts, range(len(posts)))
     # In one order, so that there are few statements to prepare.
     tables = tuple(sorted(rows, key=lambda table: (table is not LEAD, table.name)))
-    sent = (len(posts), *(_as_json(rows[table]) for table in tables))
+    sent = (len(posts), *(_as_text(rows[table]) for table in tables))
     made = RawCursor(driver).execute(_statement(tables), sent, prepare=True)
     return [lead_id for (lead_id,) in made]
 
 
-def _as_json(rows: Sequence[Row]) -> str:
+def _as_text(rows: Sequence[Row]) -> str:
     """Return ``rows`` as one text: to take it apart is less work than to bind each value."""
     sent = []
     for number, row in enumerate(rows):
         kept = {name: value for name, value in row.items() if value is not None}
         kept["nth"] = number
         sent.append(kept)
-    try:
-        return orjson.dumps(sent, _written, orjson.OPT_PASSTHROUGH_DATETIME).decode()
-    except orjson.JSONEncodeError:
-        # A number of more than 64 bits in a custom field.
-        return json.dumps(sent, default=_written, separators=(",", ":"))
+    return as_json(sent, _written)
 
 
 def _written(value: Any) -> str:
@@ -46,7 +41,7 @@ def _written(value: Any) -> str:
     if isinstance(value, bytes):
         return rf"\x{value.hex()}"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat()
+        return as_utc(value)
     raise TypeError(f"a value of {type(value).__name__}, which JSON cannot hold")
 
 
