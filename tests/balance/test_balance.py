@@ -1,105 +1,37 @@
-"""``flask journal balance``: a day of all kinds balances; what is lost or made up is named."""
+"""``flask journal balance``: a day of all kinds balances, also after purges and imports."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from stored_rows import add, change, everything
 
 from gateway.commands import lead_set
 from gateway.journal import balance
-from gateway.models import Erasure, ImportRun, Lead, LeadMerge, MatchKey, Submission, SubmissionKey
-from gateway.store.writing import inserted_key
-from gateway.testing import Gateway, Response
+from gateway.models import ImportRun, Lead, Submission, SubmissionKey
+from gateway.testing import Gateway
 from gateway.transport.identity import new_request_id
+from tests.balance.balances import (
+    add_lead,
+    balanced,
+    delete_lead,
+    delete_row,
+    leads,
+    make_import,
+    request_id,
+    set_row,
+    spooled,
+    unbalanced,
+)
 from tests.cli_runner import done, run, shown, with_commands
 
 _lead = Lead.__table__
 _submission = Submission.__table__
 _key = SubmissionKey.__table__
-
-
-@pytest.fixture
-def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
-    return with_commands(make_gateway())
-
-
-def balanced(gateway: Gateway, *words: str) -> dict[str, Any]:
-    found = shown(gateway, "journal", "balance", *words)
-    assert (found["posts"]["holds"], found["leads"]["holds"]) == (True, True)
-    assert (found["wrong"], found["offenders"]) == (0, [])
-    return dict(found)
-
-
-def unbalanced(gateway: Gateway, *words: str, which: str) -> list[dict[str, Any]]:
-    """Return the offenders; only the equation ``which`` does not hold."""
-    result = run(gateway, "journal", "balance", *words, "--json")
-    assert result.exit_code == 1, result.output
-    found = json.loads(result.stdout)
-    held = {name: found[name]["holds"] for name in ("posts", "leads")}
-    assert held == {"posts": which != "posts", "leads": which != "leads"}
-    assert found["wrong"] == len(found["offenders"])
-    return list(found["offenders"])
-
-
-def leads(found: dict[str, Any]) -> tuple[int, ...]:
-    names = ("made", "present", "merged_away", "erased", "imported")
-    return tuple(found["leads"][name] for name in names)
-
-
-def request_id(answer: Response) -> str:
-    return str(answer.headers["X-Request-Id"])
-
-
-def set_row(gateway: Gateway, post: str, **values: Any) -> None:
-    change(gateway, update(_submission).where(_submission.c.request_id == post).values(values))
-
-
-def delete_row(gateway: Gateway, post: str) -> None:
-    change(gateway, delete(_submission).where(_submission.c.request_id == post))
-
-
-def delete_lead(gateway: Gateway, lead_id: int) -> None:
-    keys = MatchKey.__table__
-    change(
-        gateway,
-        delete(keys).where(keys.c.lead_id == lead_id),
-        delete(_lead).where(_lead.c.lead_id == lead_id),
-    )
-
-
-def add_lead(gateway: Gateway, **values: Any) -> int:
-    now = datetime.now(UTC)
-    row = {"created_at": now, "updated_at": now, "city": "Nowhere", **values}
-    with gateway.system.engine.begin() as connection:
-        return inserted_key(connection.execute(insert(_lead).values(row)))
-
-
-def make_import(gateway: Gateway, folder: Path, *names: str) -> None:
-    path = folder / f"{names[0]}.csv"
-    path.write_text("\n".join(["external_id", *names, ""]))
-    done(gateway, "lead", "import", str(path))
-
-
-@contextmanager
-def away(gateway: Gateway) -> Iterator[None]:
-    """Have posts spooled until the block ends."""
-    gateway.system.snapshot.refresh(gateway.system.engine)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(gateway.system.breaker, "may_try", lambda: False)
-        yield
-
-
-def spooled(gateway: Gateway, **fields: Any) -> str:
-    with away(gateway):
-        answer = gateway.send(**fields)
-    assert answer.headers["X-Gateway-Error"] == "spooled"
-    return request_id(answer)
 
 
 def test_day_with_posts_of_every_kind_balances(
@@ -163,117 +95,6 @@ def test_table_has_both_equations_one_number_a_line(gateway: Gateway) -> None:
     assert "holds NO" in " ".join(result.stdout.split())
     assert "says it made lead 1001, which is neither there" in result.stdout
     assert "received = accepted" in done(gateway, "journal", "balance", "--help")
-
-
-def test_lead_that_is_lost_is_named_with_its_post(gateway: Gateway) -> None:
-    answer = gateway.send(phone="503-555-0100")
-    add(gateway, city="Other")
-    assert answer.lead_id is not None
-    delete_lead(gateway, answer.lead_id)
-    (offender,) = unbalanced(gateway, which="leads")
-    assert (offender["request_id"], offender["lead_id"]) == (request_id(answer), 1001)
-    assert "neither there, merged away nor erased" in offender["wrong"]
-    assert "restore the lead" in offender["remedy"]
-
-
-def test_lead_without_a_post_is_named(gateway: Gateway) -> None:
-    add(gateway, city="X")
-    lead_id = add_lead(gateway)
-    (offender,) = unbalanced(gateway, which="leads")
-    assert (offender["request_id"], offender["lead_id"]) == (None, lead_id)
-    assert "no accepted post and no import made it" in offender["wrong"]
-    assert balanced(gateway, "--since", "2999-01-01")
-
-
-def test_more_than_twenty_are_counted(gateway: Gateway) -> None:
-    add(gateway, city="X")
-    for _ in range(23):
-        add_lead(gateway)
-    result = run(gateway, "journal", "balance", "--json")
-    found = json.loads(result.stdout)
-    assert (result.exit_code, found["wrong"], len(found["offenders"])) == (1, 23, 20)
-    assert "3 more do not fit" in run(gateway, "journal", "balance").stderr
-
-
-def test_outcome_of_which_there_is_none_is_named(gateway: Gateway) -> None:
-    post = request_id(gateway.send(mode="insrt"))
-    set_row(gateway, post, outcome="lost")
-    (offender,) = unbalanced(gateway, which="posts")
-    assert offender["request_id"] == post
-    assert "has the outcome 'lost'" in offender["wrong"]
-
-
-def test_outcome_of_an_accepted_post_that_was_changed_is_named(gateway: Gateway) -> None:
-    add(gateway, external_id="a")
-    post = request_id(gateway.send(external_id="a", mode="update", city="X"))
-    set_row(gateway, post, outcome="refused")
-    (offender,) = unbalanced(gateway, which="posts")
-    assert offender["request_id"] == post
-    assert "was accepted, and its outcome is 'refused' now" in offender["wrong"]
-
-
-def test_refused_post_that_is_called_accepted_is_named(gateway: Gateway) -> None:
-    post = request_id(gateway.send(mode="insrt"))
-    tried = request_id(gateway.send(dry_run="1"))
-    for each in (post, tried):
-        set_row(gateway, each, outcome="accepted")
-    offenders = unbalanced(gateway, which="leads")
-    assert [each["request_id"] for each in offenders] == [post, tried]
-    assert "names no lead" in offenders[0]["wrong"]
-
-
-def test_superseded_post_without_another_in_its_place_is_named(gateway: Gateway) -> None:
-    post = request_id(gateway.send(mode="insrt"))
-    set_row(gateway, post, outcome="superseded")
-    (offender,) = unbalanced(gateway, which="posts")
-    assert offender["request_id"] == post
-    assert "no post stands in its place" in offender["wrong"]
-
-
-def test_post_that_was_deleted_is_named_by_its_keys(gateway: Gateway) -> None:
-    post = request_id(gateway.send(mode="insrt", phone="503-555-0100", email="a@example.com"))
-    delete_row(gateway, post)
-    for words in ((), ("--since", "1h")):
-        (offender,) = unbalanced(gateway, *words, which="posts")
-        assert offender["request_id"] == post
-    assert balanced(gateway, "--since", "2999-01-01")
-
-
-def test_post_that_was_deleted_is_named_by_its_lead(gateway: Gateway) -> None:
-    add(gateway, city="X")
-    answer = gateway.send(city="Y", external_id="y")
-    change(gateway, delete(_key))
-    gateway.send(external_id="y", mode="update", city="Z")
-    delete_row(gateway, request_id(answer))
-    change(gateway, delete(_key))
-    # An update since does not hide it: no import has made leads.
-    (offender,) = unbalanced(gateway, which="leads")
-    assert offender["lead_id"] == answer.lead_id
-
-
-def test_two_posts_cannot_make_one_lead(gateway: Gateway) -> None:
-    first, second = gateway.send(city="X"), gateway.send(city="Y")
-    set_row(gateway, request_id(second), lead_id=first.lead_id)
-    doubled, nobodys = unbalanced(gateway, which="leads")
-    assert "2 accepted posts say they made lead 1001" in doubled["wrong"]
-    assert nobodys["lead_id"] == second.lead_id
-
-
-def test_lead_is_in_one_place_only(gateway: Gateway) -> None:
-    answer = gateway.send(city="X")
-    now = datetime.now(UTC)
-    row = {"lead_id": answer.lead_id, "begun_at": now, "posts": 0}
-    change(gateway, insert(Erasure.__table__).values(row))
-    # One that was begun and interrupted.
-    assert leads(balanced(gateway)) == (1, 1, 0, 0, 0)
-    change(gateway, update(Erasure.__table__).values(erased_at=now))
-    (offender,) = unbalanced(gateway, which="leads")
-    assert offender["wrong"].endswith("is present and erased")
-    change(gateway, delete(Erasure.__table__))
-    merge = {"lead_id": 1001, "survivor_id": 1001, "merged_at": now}
-    change(gateway, insert(LeadMerge.__table__).values(merge))
-    (offender,) = unbalanced(gateway, which="leads")
-    assert offender["wrong"].endswith("is present and merged away")
 
 
 def test_imports_hide_no_more_leads_than_they_made(gateway: Gateway, tmp_path: Path) -> None:
