@@ -15,6 +15,7 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import OperationalError
@@ -137,7 +138,12 @@ def fields_digest(call: Call) -> bytes:
     ]
     form = sorted(call.form.items(), key=itemgetter(0))
     sent = [call.command, form, sorted(call.leading_plus), uploads]
-    return digest("fields", json.dumps(sent))
+    try:
+        text = orjson.dumps(sent).decode()
+    except orjson.JSONEncodeError:
+        # Half a character stands in it.
+        text = json.dumps(sent)
+    return digest("fields", text)
 
 
 def reserve(connection: Connection, key: Key, call: Call) -> None:

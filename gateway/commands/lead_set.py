@@ -41,7 +41,7 @@ def lead_set(call: Call, system: System, caller: Caller) -> Reply:
         status_message=_done(outcome.action),
         lead_id=outcome.lead_id,
         warnings=tuple(rejected.problem for rejected in kept),
-        decision=outcome.decision if dry_run else None,
+        decision=outcome.decision,
         recorded=not dry_run,
     )
 

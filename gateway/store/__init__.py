@@ -37,12 +37,12 @@ LAST_ATTEMPTS = 10
 class Outcome:
     """What the store did, or on a dry run would do; ``lead_id`` is ``None`` for a lead not made.
 
-    ``event`` is what listeners are to be told of it.
+    ``decision`` is why, on a dry run, and ``event`` what listeners are to be told.
     """
 
     action: str
     lead_id: int | None
-    decision: Mapping[str, Any]
+    decision: Mapping[str, Any] | None = None
     event: LeadEvent | None = None
 
 
@@ -66,7 +66,9 @@ def store(
     post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at=late_at)
     if dry_run:
         tried = database.look_up(system.engine, lambda connection: decide(post, connection))
-        return _outcome(tried, tried.found.lead_id)
+        return Outcome(
+            action=tried.action, lead_id=tried.found.lead_id, decision=tried.trace()
+        )
     prepared = _Prepared(
         call=call,
         uploads=tuple((upload, system.files.put(upload.content)) for upload in parsed.uploads),
@@ -85,7 +87,7 @@ def store(
         if done is None:
             raise
         lead_id, decision = done
-        return Outcome(action=decision["action"], lead_id=lead_id, decision=decision)
+        return Outcome(action=decision["action"], lead_id=lead_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,8 +252,4 @@ def _told(post: Post, decision: Decision, prepared: _Prepared, lead_id: int) -> 
     uploads = [upload for upload, _ in prepared.uploads]
     request_id = prepared.call.request_id
     event = event_of(decision, post, lead_id, uploads=uploads, request_id=request_id)
-    return _outcome(decision, lead_id, event)
-
-
-def _outcome(decision: Decision, lead_id: int | None, event: LeadEvent | None = None) -> Outcome:
-    return Outcome(action=decision.action, lead_id=lead_id, decision=decision.trace(), event=event)
+    return Outcome(action=decision.action, lead_id=lead_id, event=event)

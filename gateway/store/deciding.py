@@ -14,7 +14,14 @@ from gateway.matching import keys_of, still_matches
 from gateway.store import late, writing
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import read_values, values_of
-from gateway.store.locating import Found, chosen_rules, external_id_digest, locate
+from gateway.store.locating import (
+    NOBODY,
+    Found,
+    chosen_rules,
+    external_id_digest,
+    is_plain_insert,
+    locate,
+)
 from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
 from gateway.store.survivorship import keep_spelling, with_whole_address
 
@@ -79,8 +86,7 @@ class Decision:
     def trace(self) -> dict[str, Any]:
         """Return why, for the journal, the lead and a dry run: ready for JSON."""
         match = self.found.match
-        held_back = {"held_back": list(self.held_back)} if self.held_back else {}
-        return {
+        why = {
             "action": self.action,
             "lead_id": self.found.lead_id,
             "found_by": self.found.by,
@@ -89,9 +95,12 @@ class Decision:
             "present": list(match.present),
             "others": list(match.others),
             "changes": list(self.plan.changed),
-            **({"cut_off": True} if match.cut_off else {}),
-            **held_back,
         }
+        if match.cut_off:
+            why["cut_off"] = True
+        if self.held_back:
+            why["held_back"] = list(self.held_back)
+        return why
 
 
 def first_claims(post: Post) -> frozenset[bytes]:
@@ -208,6 +217,8 @@ def _found(
     post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: bool
 ) -> tuple[Found, Stored | None]:
     """Return which lead the post means, and that lead as stored."""
+    if not rules and is_plain_insert(post.parsed):
+        return NOBODY, None
     gone = 0
     held: set[int] = set()
     while gone < 2:

@@ -33,6 +33,20 @@ class Found:
     taken_by: int | None = None
 
 
+NOBODY = Found()
+"""No lead, and no id that could find one."""
+
+
+def is_plain_insert(parsed: Parsed) -> bool:
+    """Whether ``parsed`` names no lead: but for rules that it asks for, it makes a new one."""
+    changes = parsed.changes
+    return (
+        parsed.mode == "insert"
+        and changes.get("lead_id") is None
+        and changes.get(EXTERNAL_ID) is None
+    )
+
+
 def chosen_rules(parsed: Parsed, system: System) -> list[MatchRule]:
     """Return the rules that the post asks for, or those of the setting where it names none.
 
