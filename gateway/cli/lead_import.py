@@ -114,6 +114,7 @@ def import_file(
         raise click.UsageError("--resume needs a file; standard input cannot be read again.")
     if options.dry_run and options.resume:
         raise click.UsageError("--dry-run stores nothing, so there is nothing to --resume.")
+    _check_files(path, options.errors)
     started = monotonic()
     try:
         with _opened(path) as opened:
@@ -146,6 +147,17 @@ def import_file(
         _say(counts, options, seconds, done_before=run.is_finished)
     if counts.refused:
         raise click.exceptions.Exit(1)
+
+
+def _check_files(path: Path | None, errors: Path) -> None:
+    """Refuse a FILE of which a second reading misses what the first took, and to delete what is
+    not a file of errors."""
+    if path is not None and path.exists() and not path.is_file():
+        raise click.UsageError(f"{path} can be read only once, as a pipe: write - and < {path}.")
+    if not errors.exists():
+        return
+    if not errors.is_file() or (path is not None and path.exists() and errors.samefile(path)):
+        raise click.UsageError(f"--errors {errors} would be overwritten: name a file of its own.")
 
 
 def _caller(login: str | None, running: System) -> Caller:
