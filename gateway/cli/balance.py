@@ -44,7 +44,8 @@ def balance(since: datetime | None, as_json: bool) -> None:
                     for each in found.offenders
                 ],
             )
-        if more := found.wrong - len(found.offenders):
+        # Of leads that one cannot tell apart more may be named than are too many.
+        if (more := found.wrong - len(found.offenders)) > 0:
             click.echo(f"{more} more do not fit.", err=True)
     if not found.is_balanced:
         raise click.exceptions.Exit(1)
