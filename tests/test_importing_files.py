@@ -66,3 +66,10 @@ def test_external_ids_that_are_json_but_no_list_are_one_id(
     assert count(gateway, Lead) == 2
     lead_id = gateway.send(mode="update", external_id=cell, city="Oslo").lead_id
     assert [row["last_name"] for row in rows(gateway, Lead) if row["lead_id"] == lead_id] == ["Lee"]
+
+
+def test_first_line_that_is_quoted_steers_no_terminal(gateway: Gateway, tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes(b"a\x1b[2Jb,c\x00\n1,2\n")
+    why = refused(gateway, "lead", "import", str(path))
+    assert "(a\\u001b[2Jb, c\\u0000) is a field of this system" in why

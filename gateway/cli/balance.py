@@ -30,7 +30,13 @@ def balance(since: datetime | None, as_json: bool) -> None:
     imports made stand apart. What the journal no longer has does not count. It writes nothing, and
     posts go on meanwhile. The exit status is 1 where one of the two does not hold.
     """
-    found = balance_of(system(), since)
+    try:
+        found = balance_of(system(), since)
+    except OSError as error:
+        raise click.ClickException(
+            f"The spool of this node cannot be read ({error.filename}: {error.strerror}): "
+            "run this as the user of the gateway."
+        ) from None
     if as_json:
         show_json(_shown(found))
     else:

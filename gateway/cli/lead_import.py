@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from gateway import auth
-from gateway.cli.common import as_json, show_json, system
+from gateway.cli.common import as_json, show_json, system, visible
 from gateway.contract import Caller, System
 from gateway.importing import CannotImport, Counts, Options, import_leads
 from gateway.importing.lines import Source, sha256
@@ -130,7 +130,8 @@ def import_file(
                     on_progress=on_progress,
                 )
     except CannotImport as error:
-        raise click.ClickException(f"{error}.") from None
+        # It may quote the file, which may come from anybody.
+        raise click.ClickException(visible(f"{error}.")) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or file}: {error.strerror}.") from None
     seconds = max(monotonic() - started, 0.001)
