@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from gateway.importing import CannotImport, runs
 from gateway.models import Lead
 from gateway.testing import Gateway
 from tests.cli_runner import refused, run, with_commands
@@ -73,3 +76,26 @@ def test_first_line_that_is_quoted_steers_no_terminal(gateway: Gateway, tmp_path
     path.write_bytes(b"a\x1b[2Jb,c\x00\n1,2\n")
     why = refused(gateway, "lead", "import", str(path))
     assert "(a\\u001b[2Jb, c\\u0000) is a field of this system" in why
+
+
+def test_file_that_two_import_at_one_instant_is_begun_once(gateway: Gateway) -> None:
+    together = Barrier(4)
+
+    def begin(number: int) -> bool:
+        together.wait()
+        try:
+            runs.begin(
+                gateway.system.engine,
+                file_sha256="a" * 64,
+                options_sha256="b" * 64,
+                file_name="leads.csv",
+                caller="import",
+                resume=False,
+                again=False,
+            )
+        except CannotImport:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as several:
+        assert sorted(several.map(begin, range(4))) == [False, False, False, True]
