@@ -9,9 +9,11 @@ import logging
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
+import gunicorn
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import (
     ConfigurationProblem,
@@ -20,6 +22,11 @@ from gunicorn.http.errors import (
     ParseException,
 )
 from gunicorn.workers.gthread import ThreadWorker
+
+# On USR2 a master that was started by ``python -m gunicorn`` starts its successor as a script: with
+# gunicorn's own folder first on the path, whose http.py would stand for Python's.
+_OWN_FOLDER = Path(gunicorn.__file__).resolve().parent
+sys.path[:] = [each for each in sys.path if Path(each).resolve() != _OWN_FOLDER]
 
 wsgi_app = "wsgi:app"
 chdir = str(Path(__file__).resolve().parent)

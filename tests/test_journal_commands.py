@@ -134,7 +134,18 @@ def test_posts_are_found_by_time(gateway: Gateway) -> None:
     assert request_ids(gateway, "--since", "2001-02-03", "--until", "2001-02-04T05:06+02:00") == []
 
 
-@pytest.mark.parametrize("text", ["yesterday", "999999w", "2h ago", "", "2026-13-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "999999w",
+        "2h ago",
+        "",
+        "2026-13-01",
+        "0001-01-01T00:00+05:00",
+        "9999-12-31T23:59-05:00",
+    ],
+)
 def test_bad_time_is_refused_by_name(gateway: Gateway, text: str) -> None:
     assert "--since" in refused(gateway, "journal", "list", "--since", text, exit_code=2)
 

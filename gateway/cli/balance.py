@@ -30,7 +30,13 @@ def balance(since: datetime | None, as_json: bool) -> None:
     imports made stand apart. What the journal no longer has does not count. It writes nothing, and
     posts go on meanwhile. The exit status is 1 where one of the two does not hold.
     """
-    found = balance_of(system(), since)
+    try:
+        found = balance_of(system(), since)
+    except OSError as error:
+        raise click.ClickException(
+            f"The spool of this node cannot be read ({error.filename}: {error.strerror}): "
+            "run this as the user of the gateway."
+        ) from None
     if as_json:
         show_json(_shown(found))
     else:
@@ -44,7 +50,8 @@ def balance(since: datetime | None, as_json: bool) -> None:
                     for each in found.offenders
                 ],
             )
-        if more := found.wrong - len(found.offenders):
+        # Of leads that one cannot tell apart more may be named than are too many.
+        if (more := found.wrong - len(found.offenders)) > 0:
             click.echo(f"{more} more do not fit.", err=True)
     if not found.is_balanced:
         raise click.exceptions.Exit(1)

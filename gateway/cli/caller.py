@@ -95,7 +95,7 @@ def list_callers(
     now = datetime.now(UTC)
     if since >= now:
         raise click.UsageError("--since: the window must begin before now.")
-    found = habits(system(), since=since, callers=names)
+    found = habits(system(), since=since, now=now, callers=names)
     for name in names:
         if all(each.caller != name for each in found):
             raise click.ClickException(

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +14,7 @@ import click
 from flask.cli import with_appcontext
 
 from gateway.cli.common import system
+from gateway.cli.moments import utc
 from gateway.exporting import Choice, Exporter
 
 _RANGE = re.compile(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", re.ASCII)
@@ -23,12 +24,11 @@ def _moment(context: click.Context, parameter: click.Parameter, given: Any) -> A
     if given is None:
         return None
     try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
+        return utc(given)
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             "not a date or time in ISO form (2026-01-31, 2026-01-31T12:00)", context, parameter
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def _ranges(context: click.Context, parameter: click.Parameter, given: Any) -> Any:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from gateway import auth
-from gateway.cli.common import as_json, show_json, system
+from gateway.cli.common import as_json, show_json, system, visible
 from gateway.contract import Caller, System
 from gateway.importing import CannotImport, Counts, Options, import_leads
 from gateway.importing.lines import Source, sha256
@@ -114,6 +114,7 @@ def import_file(
         raise click.UsageError("--resume needs a file; standard input cannot be read again.")
     if options.dry_run and options.resume:
         raise click.UsageError("--dry-run stores nothing, so there is nothing to --resume.")
+    _check_files(path, options.errors)
     started = monotonic()
     try:
         with _opened(path) as opened:
@@ -129,7 +130,8 @@ def import_file(
                     on_progress=on_progress,
                 )
     except CannotImport as error:
-        raise click.ClickException(f"{error}.") from None
+        # It may quote the file, which may come from anybody.
+        raise click.ClickException(visible(f"{error}.")) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or file}: {error.strerror}.") from None
     seconds = max(monotonic() - started, 0.001)
@@ -146,6 +148,17 @@ def import_file(
         _say(counts, options, seconds, done_before=run.is_finished)
     if counts.refused:
         raise click.exceptions.Exit(1)
+
+
+def _check_files(path: Path | None, errors: Path) -> None:
+    """Refuse a FILE of which a second reading misses what the first took, and to delete what is
+    not a file of errors."""
+    if path is not None and path.exists() and not path.is_file():
+        raise click.UsageError(f"{path} can be read only once, as a pipe: write - and < {path}.")
+    if not errors.exists():
+        return
+    if not errors.is_file() or (path is not None and path.exists() and errors.samefile(path)):
+        raise click.UsageError(f"--errors {errors} would be overwritten: name a file of its own.")
 
 
 def _caller(login: str | None, running: System) -> Caller:

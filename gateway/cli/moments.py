@@ -16,6 +16,15 @@ def _length(text: str) -> timedelta | None:
     return timedelta(**{_UNITS[given[2]]: int(given[1])}) if given else None
 
 
+def utc(text: str) -> datetime:
+    """Return the time in ISO form that ``text`` is, UTC unless it says.
+
+    Raises ValueError, and OverflowError where UTC has no such date.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 class Moment(click.ParamType[datetime]):
     """A time: ISO (``2026-05-01`` or ``2026-05-01T12:00``, UTC unless it says), or how long ago."""
 
@@ -33,12 +42,11 @@ class Moment(click.ParamType[datetime]):
             except OverflowError:
                 self.fail(f"{text}: longer ago than there are dates", param, ctx)
         try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
+            return utc(text)
+        except (ValueError, OverflowError):
             self.fail(
                 f"{text}: not a time such as 2026-05-01, 2026-05-01T12:00, 2h or 3d", param, ctx
             )
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class Age(click.ParamType[timedelta]):

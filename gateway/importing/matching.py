@@ -4,14 +4,13 @@ Such posts must be decided one after another, and beside those that come over HT
 is made of the import's and the line, so a line whose post is in the journal is not done again.
 """
 
-from uuid import UUID, uuid5
-
 from gateway import journal
 from gateway.contract import Call, System
 from gateway.database import look_up
 from gateway.hooks import tell
 from gateway.importing.records import Record
 from gateway.importing.runs import Run
+from gateway.journal.imported import METHOD, post_id
 from gateway.store import CREATE, store
 from gateway.store.bulk import NewLead
 
@@ -20,7 +19,7 @@ __all__ = ["CREATE", "post", "tried"]
 
 def post(lead: NewLead, record: Record, run: Run, system: System) -> str:
     """Store the lead, or find that it was stored; return what was done. Raises Refused."""
-    call = _call(lead, record, str(uuid5(UUID(run.run_id), str(record.line))))
+    call = _call(lead, record, post_id(run.run_id, record.line))
     if run.is_resumed:
         done = look_up(
             system.engine, lambda connection: journal.decision_of(connection, call.request_id)
@@ -46,7 +45,7 @@ def _call(lead: NewLead, record: Record, request_id: str) -> Call:
     return Call(
         request_id=request_id,
         received_at=lead.post.now,
-        method="IMPORT",
+        method=METHOD,
         path=f"line {record.line}",
         command="lead_set",
         form=record.form,

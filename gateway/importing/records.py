@@ -28,4 +28,6 @@ def texts(cell: str) -> tuple[str, ...]:
         found = json.loads(cell)
     except (ValueError, RecursionError):
         return ()
-    return tuple(found) if found and all(isinstance(each, str) for each in found) else ()
+    if not isinstance(found, list):
+        return ()
+    return tuple(found) if all(isinstance(each, str) for each in found) else ()

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from gateway.database import in_transaction, look_up
 from gateway.importing.lines import CannotImport
 from gateway.models import ImportRun
+from gateway.normal import digest as digest_of
+from gateway.store import claims
 from gateway.transport.identity import new_request_id
 
 _run = ImportRun.__table__
@@ -58,32 +60,6 @@ def begin(
 
     Raises CannotImport where the file was begun before and nobody says what is meant.
     """
-    # Standard input has no digest: what comes that way cannot be known again.
-    earlier = (
-        look_up(
-            engine,
-            lambda connection: connection.execute(_of_file, {"sha": file_sha256}).mappings().all(),
-        )
-        if file_sha256
-        else []
-    )
-    same = [row for row in earlier if row["options_sha256"] == options_sha256]
-    if resume and same:
-        last = same[-1]
-        finished = last["finished_at"] is not None
-        return Run(last["run_id"], last["through_line"], finished, is_resumed=True)
-    unfinished = [row for row in earlier if row["finished_at"] is None]
-    if unfinished and not again:
-        last = unfinished[-1]
-        if resume:
-            raise CannotImport(
-                "The import of this file was begun with other options, so it cannot go on; use "
-                "those options, or --again to begin anew"
-            )
-        raise CannotImport(
-            f"This file was imported up to line {last['through_line']}; --resume goes on there, "
-            "--again begins anew and stores those leads a second time"
-        )
     run = Run(new_request_id())
     row = {
         "run_id": run.run_id,
@@ -95,8 +71,46 @@ def begin(
         "started_at": datetime.now(UTC),
         **dict.fromkeys(_COUNTS, 0),
     }
-    in_transaction(engine, lambda connection: connection.execute(insert(_run), row))
-    return run
+
+    def work(connection: Connection) -> Run:
+        # Of two who begin the same file at one instant the second waits here, and is refused.
+        claims.take(connection, [digest_of("import", file_sha256)] if file_sha256 else [])
+        earlier = _earlier(connection, row, resume=resume, again=again)
+        if earlier is None:
+            connection.execute(insert(_run), row)
+        return earlier or run
+
+    return in_transaction(engine, work)
+
+
+def _earlier(
+    connection: Connection, row: Mapping[str, Any], *, resume: bool, again: bool
+) -> Run | None:
+    """Return the run of the same file and options that goes on, ``None`` where a new one begins.
+
+    Raises CannotImport.
+    """
+    # Standard input has no digest: what comes that way cannot be known again.
+    sha = row["file_sha256"]
+    earlier = connection.execute(_of_file, {"sha": sha}).mappings().all() if sha else []
+    same = [each for each in earlier if each["options_sha256"] == row["options_sha256"]]
+    if resume and same:
+        last = same[-1]
+        finished = last["finished_at"] is not None
+        return Run(last["run_id"], last["through_line"], finished, is_resumed=True)
+    unfinished = [each for each in earlier if each["finished_at"] is None]
+    if unfinished and not again:
+        last = unfinished[-1]
+        if resume:
+            raise CannotImport(
+                "The import of this file was begun with other options, so it cannot go on; use "
+                "those options, or --again to begin anew"
+            )
+        raise CannotImport(
+            f"This file was imported up to line {last['through_line']}; --resume goes on there, "
+            "--again begins anew and stores those leads a second time"
+        )
+    return None
 
 
 def advance(

@@ -107,8 +107,8 @@ def _balance_posts(
             wrong += number
         else:
             outcomes[outcome] += number
-    spooled = len(waiting) - _recorded(connection, waiting)
-    lost = len(broken) - _recorded(connection, broken)
+    spooled = len(_unrecorded(connection, waiting))
+    lost = _unrecorded(connection, broken)
     vanished = select(_key.c.request_id).where(not_(_is_row), *_keys_since(since)).distinct()
     gone = connection.execute(select(func.count()).select_from(vanished.subquery())).scalar_one()
     # Counted by itself, and not as the sum of the groups.
@@ -116,7 +116,7 @@ def _balance_posts(
         select(func.count()).select_from(_submission).where(*part)
     ).scalar_one()
     posts = Posts(
-        received=rows + gone + spooled + lost,
+        received=rows + gone + spooled + len(lost),
         outcomes=outcomes,
         spooled=spooled,
     )
@@ -124,9 +124,8 @@ def _balance_posts(
     if gone:
         deleted = connection.execute(vanished.order_by(_key.c.request_id).limit(MOST)).scalars()
         offenders += map(_vanished, deleted)
-    if lost:
-        offenders += map(_broken, broken)
-    return posts, wrong + gone + lost, offenders
+    offenders += map(_broken, lost)
+    return posts, wrong + gone + len(lost), offenders
 
 
 def _offenders(connection: Connection, part: list[ColumnElement[bool]]) -> list[Offender]:
@@ -163,15 +162,13 @@ def _broken(request_id: str) -> Offender:
     )
 
 
-def _recorded(connection: Connection, request_ids: Sequence[str]) -> int:
-    """Return how many of these posts are in the journal."""
-    counted = select(func.count()).select_from(_submission)
-    return sum(
-        connection.execute(
-            counted.where(_id.in_(request_ids[start : start + AT_ONCE]))
-        ).scalar_one()
-        for start in range(0, len(request_ids), AT_ONCE)
-    )
+def _unrecorded(connection: Connection, request_ids: Sequence[str]) -> list[str]:
+    """Return those of these posts that are not in the journal."""
+    recorded: set[str] = set()
+    for start in range(0, len(request_ids), AT_ONCE):
+        some = request_ids[start : start + AT_ONCE]
+        recorded.update(connection.execute(select(_id).where(_id.in_(some))).scalars())
+    return [each for each in request_ids if each not in recorded]
 
 
 def _keys_since(since: datetime | None) -> list[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from gateway.journal.imported import NAMES_ITS_RUN, unaccounted
 from gateway.journal.offenders import MOST, SET_RIGHT, Offender
 from gateway.journal.outcomes import ACCEPTED
 from gateway.journal.sweeping import IN_PROGRESS
@@ -40,7 +41,6 @@ _is_made = (
     .where(_submission.c.lead_id == _lead.c.lead_id, _is_accepted, _action == "create")
     .exists()
 )
-_traced = _run.c.run_id == _lead.c.match["request_id"].as_string()
 
 IMPORTED, UPDATED, STRANGE = "imported", "updated", "strange"
 _kind = case(
@@ -83,7 +83,7 @@ def balance_leads(
     begin = _begin(connection, since)
     kinds = {} if begin is None else _not_made(connection, begin)
     strange, updated = kinds.get(STRANGE, 0), kinds.get(UPDATED, 0)
-    presumed = min(updated, _unaccounted(connection)) if updated else 0
+    presumed = min(updated, unaccounted(connection, begin)) if begin and updated else 0
     # Which of those that were updated are not an import's nobody can say: all are named.
     named = [STRANGE] * bool(strange) + [UPDATED] * (updated > presumed)
     if begin is not None and named:
@@ -212,26 +212,17 @@ def _not_made(connection: Connection, begin: datetime) -> dict[str, int]:
     """Return how many leads there are that no accepted post made, by what they say of it."""
     counted = (
         select(_kind.label("kind"), func.count().label("leads"))
-        .select_from(_lead.outerjoin(_run, _traced))
+        .select_from(_lead.outerjoin(_run, NAMES_ITS_RUN))
         .where(_lead.c.created_at >= begin, ~_is_made)
         .group_by("kind")
     )
     return {row.kind: row.leads for row in connection.execute(counted)}
 
 
-def _unaccounted(connection: Connection) -> int:
-    """Return how many leads imports have made beside those that still name their run."""
-    made = select(func.coalesce(func.sum(_run.c.created), 0))
-    named = select(func.count()).select_from(_lead.join(_run, _traced))
-    numbers = (connection.execute(each).scalar_one() for each in (made, named))
-    all_made, still_named = map(int, numbers)
-    return max(0, all_made - still_named)
-
-
 def _strangers(connection: Connection, begin: datetime, kinds: Sequence[str]) -> list[Offender]:
     listed = (
         select(_lead.c.lead_id)
-        .select_from(_lead.outerjoin(_run, _traced))
+        .select_from(_lead.outerjoin(_run, NAMES_ITS_RUN))
         .where(_lead.c.created_at >= begin, ~_is_made, _kind.in_(kinds))
         .order_by(_lead.c.lead_id)
         .limit(MOST)

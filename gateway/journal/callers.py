@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 
 from gateway.contract import System
 from gateway.database import snapshot
+from gateway.journal.imported import METHOD
 from gateway.journal.outcomes import UNHANDLED
 from gateway.models import Login, Submission, login_state
 
@@ -45,8 +47,9 @@ NEAR = 1000
 
 _row = Submission.__table__
 _login = Login.__table__
-# A replay stands for a post that has its own row, and is no sign of life of the caller.
-_is_post = _row.c.replay_of.is_(None)
+# A replay stands for a post that has its own row, and an import is no post of anybody's form:
+# neither is a sign of life of the caller.
+_is_post = and_(_row.c.replay_of.is_(None), _row.c.method != METHOD)
 _sends_unknown = _row.c.unknown.is_not(null())
 
 
@@ -62,7 +65,7 @@ _sums = (
         _count(_row.c.flags.contains("fallback_charset", autoescape=True)).label("fallbacks"),
         _count(_sends_unknown).label("with_unknown"),
     )
-    .where(_row.c.received_at >= bindparam("since"), _is_post)
+    .where(_row.c.received_at.between(bindparam("since"), bindparam("now")), _is_post)
     .group_by(_row.c.caller)
 )
 
@@ -92,15 +95,19 @@ class Habits:
         return sum(self.refused.values())
 
 
-def habits(system: System, *, since: datetime, callers: Collection[str] = ()) -> list[Habits]:
+def habits(
+    system: System, *, since: datetime, now: datetime, callers: Collection[str] = ()
+) -> list[Habits]:
     """Return what each caller did since then, by name, and the strangers last.
 
     These are all that have posted since then or have a login; or only ``callers``, of whom those
-    are missing that have neither a login nor any post.
+    are missing that have neither a login nor any post. Posts that a clock which was ahead has dated
+    after ``now`` do not count: nobody would be silent until then.
     """
     with snapshot(system.engine) as connection:
         sums = {
-            row["caller"]: row for row in connection.execute(_sums, {"since": since}).mappings()
+            row["caller"]: row
+            for row in connection.execute(_sums, {"since": since, "now": now}).mappings()
         }
         logins = {
             name: login_state(disabled_at, retired_at)
@@ -113,7 +120,7 @@ def habits(system: System, *, since: datetime, callers: Collection[str] = ()) ->
         if None in sums and not callers:
             wanted.append(None)
         found = [
-            _habits(connection, system, since, caller, sums.get(caller), logins.get(caller))
+            _habits(connection, system, (since, now), caller, sums.get(caller), logins.get(caller))
             for caller in wanted
         ]
     return [each for each in found if each.last_post or each.login]
@@ -122,15 +129,16 @@ def habits(system: System, *, since: datetime, callers: Collection[str] = ()) ->
 def _habits(
     connection: Connection,
     system: System,
-    since: datetime,
+    window: tuple[datetime, datetime],
     caller: str | None,
     sums: Mapping[Any, Any] | None,
     login: str | None,
 ) -> Habits:
+    since, now = window
     times = (
         connection.execute(
             select(_row.c.received_at)
-            .where(_row.c.caller == caller, _is_post)
+            .where(_row.c.caller == caller, _row.c.received_at <= now, _is_post)
             .order_by(_row.c.received_at.desc())
             .limit(MOST_PAUSES + 1)
         )

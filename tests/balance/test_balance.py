@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from tests.balance.balances import (
     spooled,
     unbalanced,
 )
-from tests.cli_runner import done, run, shown, with_commands
+from tests.cli_runner import done, refused, run, shown, with_commands
 
 _lead = Lead.__table__
 _submission = Submission.__table__
@@ -109,6 +110,7 @@ def test_imports_hide_no_more_leads_than_they_made(gateway: Gateway, tmp_path: P
     found = json.loads(result.stdout)
     assert (result.exit_code, found["wrong"], leads(found)) == (1, 1, (1, 2, 0, 0, 1))
     assert {each["lead_id"] for each in found["offenders"]} == {1002, 1003}
+    assert "more do not fit" not in run(gateway, "journal", "balance").stderr
 
 
 def test_imports_with_match_are_posts(gateway: Gateway, tmp_path: Path) -> None:
@@ -117,6 +119,33 @@ def test_imports_with_match_are_posts(gateway: Gateway, tmp_path: Path) -> None:
     done(gateway, "lead", "import", str(path), "--match")
     found = balanced(gateway)
     assert (found["posts"]["accepted"], leads(found)) == (2, (1, 1, 0, 0, 0))
+
+
+@pytest.mark.parametrize("is_purged", [False, True])
+def test_imports_with_match_hide_no_lead_that_has_lost_its_post(
+    gateway: Gateway, tmp_path: Path, is_purged: bool
+) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("first_name,last_name,phone\nAnn,Lee,503-555-0100\nBo,Kay,503-555-0101\n")
+    done(gateway, "lead", "import", str(path), "--match")
+    if is_purged:
+        long_ago = datetime.now(UTC) - timedelta(days=100)
+        is_import = _submission.c.method == "IMPORT"
+        change(
+            gateway,
+            update(ImportRun.__table__).values(started_at=long_ago, finished_at=long_ago),
+            update(_lead).values(created_at=long_ago),
+            update(_submission).where(is_import).values(received_at=long_ago, recorded_at=long_ago),
+        )
+        done(gateway, "journal", "purge")
+    add(gateway, city="X")
+    answer = gateway.send(city="Y", external_id="y")
+    gateway.send(external_id="y", mode="update", city="Z")
+    assert balanced(gateway)["leads"]["presumed"] == 0
+    delete_row(gateway, request_id(answer))
+    change(gateway, delete(_key))
+    (offender,) = unbalanced(gateway, which="leads")
+    assert offender["lead_id"] == answer.lead_id
 
 
 def make_old(gateway: Gateway, post: str, days: float) -> None:
@@ -196,6 +225,20 @@ def test_file_of_the_spool_that_is_broken_is_named(gateway: Gateway) -> None:
     (folder / f"{post}.post").write_bytes(b"cut")
     (offender,) = unbalanced(gateway, which="posts")
     assert offender["request_id"] == post
+    done_before = request_id(gateway.send(city="X"))
+    (folder / f"{done_before}.post").write_bytes(b"cut when it was done already")
+    (offender,) = unbalanced(gateway, which="posts")
+    assert offender["request_id"] == post
+
+
+def test_spool_that_cannot_be_read_is_one_sentence(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Any) -> Any:
+        raise PermissionError(EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("gateway.spool.os.scandir", closed)
+    assert "run this as the user of the gateway" in refused(gateway, "journal", "balance")
 
 
 def test_post_in_progress_is_in_both_equations_or_in_none(

@@ -1,12 +1,13 @@
 """``flask caller list`` with limits: alarms that cron can act on."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.testing import Gateway
 from tests.caller.listed import DAY, HOUR, MINUTE, add, alarms, by_caller
-from tests.cli_runner import run
+from tests.cli_runner import done, run
 
 
 def test_nothing_is_an_alarm_without_a_limit(gateway: Gateway, model: dict[str, Any]) -> None:
@@ -54,6 +55,26 @@ def test_caller_without_a_login_is_silent_too(gateway: Gateway, model: dict[str,
     [line] = alarms(gateway, "--silent", "2h")
     assert line.startswith("by a plugin: silent for 5 h (one post in the window)")
     assert by_caller(gateway)["by a plugin"]["login"] is None
+
+
+def test_import_is_no_post_of_a_caller(
+    gateway: Gateway, model: dict[str, Any], tmp_path: Path
+) -> None:
+    """It is no sign of life of a form, and who imports is not silent when it is done."""
+    add(gateway, model, [5 * HOUR])
+    path = tmp_path / "leads.csv"
+    path.write_text("first_name,last_name,phone\nAnn,Lee,503-555-0100\n")
+    for words in ((), ("--login", "web")):
+        done(gateway, "lead", "import", str(path), "--match", *words)
+    assert [each.split(":")[0] for each in alarms(gateway, "--silent", "2h")] == ["web"]
+    assert "import" not in by_caller(gateway)
+    assert by_caller(gateway)["web"]["posts"] == 1
+
+
+def test_clock_that_was_ahead_hides_no_silence(gateway: Gateway, model: dict[str, Any]) -> None:
+    add(gateway, model, [5 * HOUR, -300 * DAY])
+    assert len(alarms(gateway, "--silent", "2h")) == 1
+    assert by_caller(gateway)["web"]["posts"] == 1
 
 
 def test_refusals_are_an_alarm_from_the_share_on(gateway: Gateway, model: dict[str, Any]) -> None:

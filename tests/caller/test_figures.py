@@ -197,5 +197,5 @@ def test_named_callers_only(gateway: Gateway, model: dict[str, Any]) -> None:
 def test_nothing_is_written(gateway: Gateway, model: dict[str, Any]) -> None:
     add(gateway, model, [HOUR], unknown=["x"])
     before = gateway.journal()
-    habits(gateway.system, since=datetime.now(UTC) - DAY)
+    habits(gateway.system, since=datetime.now(UTC) - DAY, now=datetime.now(UTC))
     assert gateway.journal() == before

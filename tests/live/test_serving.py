@@ -78,6 +78,25 @@ def test_term_lets_what_has_begun_finish(start: Callable[..., LiveGateway]) -> N
     assert gateway.count() == 2
 
 
+def test_usr2_gives_the_port_to_a_new_master(start: Callable[..., LiveGateway]) -> None:
+    gateway = start()
+    gateway.wait_for_workers()
+    assert gateway.exchange(request(form(last_name="Before"))).lead_id == 1001
+    gateway.process.send_signal(signal.SIGUSR2)
+    new = int(gateway.wait_for_log(r"(?s)Listening at:.*Listening at: \S+ \((\d+)\)")[1])
+    try:
+        gateway.wait_for_log(rf"(?s)Listening at: \S+ \({new}\).*Booting worker.*Booting worker")
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(PATIENCE) == 0
+        assert gateway.exchange(request(form(last_name="After"))).lead_id == 1002
+    finally:
+        os.kill(new, signal.SIGTERM)
+    end = time.monotonic() + PATIENCE
+    while gateway.log.count("Shutting down: Master") < 2:
+        assert time.monotonic() < end, gateway.log
+        time.sleep(0.05)
+
+
 SLOW_WORKER = """
 import runpy, time
 from pathlib import Path
