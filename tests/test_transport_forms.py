@@ -1,5 +1,6 @@
 """Urlencoded bytes as pairs, and the secrets cut out of them."""
 
+from unittest.mock import Mock
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
 
 import pytest
@@ -67,6 +68,28 @@ def test_unquoting_equals_the_standard_library(raw: bytes) -> None:
 def test_unquoting_equals_the_standard_library_near_escapes(text: str) -> None:
     raw = text.encode()
     assert forms.unquote(raw) == unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+@given(st.one_of(st.binary(), st.text("%%%=+_4a1Z \r\n\t.", max_size=60).map(str.encode)))
+def test_every_way_of_unquoting_equals_the_standard_library(raw: bytes) -> None:
+    expected = unquote_to_bytes(raw.replace(b"+", b" "))
+    assert forms._with_strays(raw) == expected
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(forms, "_SHORT", -1)
+        patched.setattr(forms, "_SPARSE", len(raw) + 1)
+        assert forms.unquote(raw) == expected
+
+
+def test_only_what_has_a_stray_percent_sign_is_unquoted_the_long_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long_way = Mock(wraps=forms._with_strays)
+    monkeypatch.setattr(forms, "_with_strays", long_way)
+    content = bytes(range(256)) * 10
+    assert forms.unquote(quote_from_bytes(content).encode() + b"=\r\n") == content + b"=\r\n"
+    long_way.assert_not_called()
+    assert forms.unquote(quote_from_bytes(content).encode() + b"%") == content + b"%"
+    long_way.assert_called_once()
 
 
 @given(st.lists(st.tuples(st.binary(min_size=1), st.binary())))
