@@ -25,6 +25,9 @@ _LONGEST_VALUE = 80
 _SEPARATORS = b" .[+-"
 _LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
 _MANGLED = bytes.maketrans(_SEPARATORS, b"_" * len(_SEPARATORS))
+# Both at once. Deleting backslashes makes what is escaped in JSON plain, deleting NULs UTF-16.
+_FOLDED = _LOWER.translate(_MANGLED)
+_DROPPED = b"\0\\"
 _NAME = b"|".join(_NAMES)
 # "the form key" in a note is none, "form key=…" in one is.
 _MENTION = re.compile(
@@ -46,9 +49,9 @@ def is_secret(name: bytes) -> bool:
     """Return whether ``name`` has that of a secret in it, in any spelling."""
     if not _may_name(name):
         return False
-    for layer in _layers(name):
-        mangled = layer.translate(_MANGLED)
-        if any(each in mangled for each in _NAMES):
+    for layer in _opened(name):
+        folded = layer.translate(_FOLDED, _DROPPED)
+        if any(each in folded for each in _NAMES):
             return True
     return False
 
@@ -147,14 +150,21 @@ def _may_name(raw: bytes) -> bool:
 
 
 def _layers(raw: bytes) -> Iterator[bytes]:
-    """Yield ``raw`` and what is under its escapes, in lower case and without backslashes.
+    """Yield ``raw`` and what is under its escapes, in lower case, without backslashes and NULs."""
+    return (each.translate(_LOWER, _DROPPED) for each in _opened(raw))
 
-    Without NULs as well, which makes ASCII of what was UTF-16.
-    """
+
+def _opened(raw: bytes) -> Iterator[bytes]:
+    """Yield ``raw`` and what is under its escapes, as long as there are some."""
     for left in reversed(range(_LAYERS)):
-        yield raw.translate(_LOWER, b"\0\\")
+        yield raw
+        if not left:
+            return
+        opened = raw
         # Escapes of ASCII in JSON and by JavaScript's escape() are percent escapes, only longer.
-        opened = forms.unquote(raw.replace(rb"\u00", b"%").replace(b"%u00", b"%")) if left else raw
+        if b"u00" in opened:
+            opened = opened.replace(rb"\u00", b"%").replace(b"%u00", b"%")
+        opened = forms.unquote(opened)
         if opened == raw:
             return
         raw = opened
