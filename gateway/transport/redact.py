@@ -36,6 +36,10 @@ _MENTION = re.compile(
 _SET = re.compile(rb"[=:&;,<>|]")
 
 _PLAIN = tuple(name + b"=" for name in _NAMES)
+_TAILS = tuple(name.lstrip(b"abcdef") for name in _NAMES)
+"""What is left of each name under any escapes. Where it stands plainly, nothing of it is part of an
+escape but what an escape before it takes: ``%1ai_token`` is ``i_token`` one layer below."""
+
 _WORDS = frozenset(name.rpartition(b"_")[2] for name in _NAMES)
 """No name of a secret stands where none of these does, whatever stands for its underscores."""
 _TELLING_ESCAPE = re.compile(
@@ -47,13 +51,9 @@ NUL or a backslash, or a percent sign that makes another escape of what is behin
 
 def is_secret(name: bytes) -> bool:
     """Return whether ``name`` has that of a secret in it, in any spelling."""
-    if not _may_name(name):
-        return False
-    for layer in _opened(name):
-        folded = layer.translate(_FOLDED, _DROPPED)
-        if any(each in folded for each in _NAMES):
-            return True
-    return False
+    return _may_name(name) and any(
+        each in folded for folded in map(_folded, _opened(name)) for each in _NAMES
+    )
 
 
 def mentions(value: bytes) -> bool:
@@ -144,9 +144,16 @@ def _may_name(raw: bytes) -> bool:
     A quick look that says yes too often: most posts need no other.
     """
     if b"\\" in raw or b"\0" in raw or _TELLING_ESCAPE.search(raw):
-        return True
+        *_, deepest = _opened(raw)
+        folded = _folded(deepest)
+        return any(tail in folded for tail in _TAILS)
     folded = raw.translate(_LOWER)
     return any(word in folded for word in _WORDS)
+
+
+def _folded(layer: bytes) -> bytes:
+    """Return ``layer`` in lower case and with the separators as underscores."""
+    return layer.translate(_FOLDED, _DROPPED)
 
 
 def _layers(raw: bytes) -> Iterator[bytes]:
