@@ -66,14 +66,15 @@ def unquote(raw: bytes) -> bytes:
     """
     if _PERCENT not in raw:
         return raw.replace(b"+", b" ") if _PLUS in raw else raw
-    if len(raw) <= _SHORT or len(raw) >= _SPARSE * raw.count(b"%"):
+    if len(raw) <= _SHORT or len(raw) >= _SPARSE * (escapes := raw.count(b"%")):
         return unquote_to_bytes(raw.replace(b"+", b" "))
     clear = raw
     for meant, escape in _MEANT_BY_THE_DECODER:
         clear = clear.replace(meant, escape)
     opened = binascii.a2b_qp(clear.translate(_OPENED))
     # Each escape takes two bytes off, and whatever else the decoder makes of a % takes off fewer.
-    if len(opened) == len(clear) - 2 * clear.count(b"%"):
+    # Those that were just written are taken off again as they were put in.
+    if len(opened) == len(raw) - 2 * escapes:
         return opened
     return _with_strays(raw)
 
