@@ -1,6 +1,9 @@
 """One value's bytes as text (contract, "charset")."""
 
+import codecs
+
 import pytest
+import webencodings.labels
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,3 +89,22 @@ def test_unknown_label_is_none() -> None:
     assert charset.known(b"") is None
     assert charset.known(b"x" * 100_000) is None
     assert charset.known(b"\xff") is None
+
+
+READABLE = sorted({each for each in map(charset.codec_of, webencodings.labels.LABELS) if each})
+
+
+@pytest.mark.parametrize("codec", READABLE)
+def test_the_table_of_a_charset_has_what_its_codec_says_of_each_byte(codec: str) -> None:
+    every = bytes(range(256))
+    assert charset._decode_all(every * 2, codec) == (every * 2).decode(codec, charset._UNDEFINED)
+
+
+def test_undefined_bytes_of_the_fallback_are_no_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(error: UnicodeError) -> tuple[str, int]:
+        raise AssertionError(error)
+
+    name = "gateway.test"
+    codecs.register_error(name, fail)
+    monkeypatch.setattr(charset, "_UNDEFINED", name)
+    assert charset.decode(b"\x81\xff" * 9, None, FALLBACK) == ("\x81\xff" * 9, True)

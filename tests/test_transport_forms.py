@@ -1,5 +1,6 @@
 """Urlencoded bytes as pairs, and the secrets cut out of them."""
 
+from unittest.mock import Mock
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlencode
 
 import pytest
@@ -67,6 +68,28 @@ def test_unquoting_equals_the_standard_library(raw: bytes) -> None:
 def test_unquoting_equals_the_standard_library_near_escapes(text: str) -> None:
     raw = text.encode()
     assert forms.unquote(raw) == unquote_to_bytes(raw.replace(b"+", b" "))
+
+
+@given(st.one_of(st.binary(), st.text("%%%=+_4a1Z \r\n\t.", max_size=60).map(str.encode)))
+def test_every_way_of_unquoting_equals_the_standard_library(raw: bytes) -> None:
+    expected = unquote_to_bytes(raw.replace(b"+", b" "))
+    assert forms._with_strays(raw) == expected
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(forms, "_SHORT", -1)
+        patched.setattr(forms, "_SPARSE", len(raw) + 1)
+        assert forms.unquote(raw) == expected
+
+
+def test_only_what_has_a_stray_percent_sign_is_unquoted_the_long_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long_way = Mock(wraps=forms._with_strays)
+    monkeypatch.setattr(forms, "_with_strays", long_way)
+    content = bytes(range(256)) * 10
+    assert forms.unquote(quote_from_bytes(content).encode() + b"=\r\n") == content + b"=\r\n"
+    long_way.assert_not_called()
+    assert forms.unquote(quote_from_bytes(content).encode() + b"%") == content + b"%"
+    long_way.assert_called_once()
 
 
 @given(st.lists(st.tuples(st.binary(min_size=1), st.binary())))
@@ -186,6 +209,7 @@ PIECES = st.sampled_from(
         *(b"%5F", b"%5f", b"%255F", b"%61", b"%2561", b"%u0061", b"%%361", b"%00", b"%5C", b"%25"),
         *(b"\\u0061", b"\\u005f", b"\\", b"\0", b"%", b"%4", b"%zz", b"=\n", b"%3D\n", b"%=\n"),
         *(b"&", b"&", b"=", b"=", b";", b"+", b".", b"[", b"]", b"[]", b"-", b" ", b"\r\n", b":"),
+        *(b"%1", b"%F", b"%%1", b"%25f", b"%u00", b"\\u00", b"%u001", b"i_token", b"orm_key"),
         *(b"%26", b"%3D", b"%20", b"%2B", b"%40", b"%E9", b"\xe9", b"\xef\xbb\xbf"),
         *(b"S", b"1", b'"'),
     ]
@@ -203,8 +227,29 @@ def test_the_short_cut_cuts_what_the_thorough_way_cuts(raw: bytes) -> None:
     assert short == thorough
 
 
+LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
 @pytest.mark.parametrize("shape", ["%{:02x}", "%{:02X}"])
 def test_only_escapes_that_may_be_of_a_name_are_looked_into(shape: str) -> None:
-    letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    found = {number for number in range(256) if redact._may_name(shape.format(number).encode())}
-    assert found == {*letters, *b"%\\\0"}
+    escapes = {number: shape.format(number).encode() for number in range(256)}
+    found = {number for number, each in escapes.items() if redact._TELLING_ESCAPE.search(each)}
+    assert found == {*LETTERS, *b"%\\\0"}
+
+
+def test_names_of_secrets_have_what_looking_at_the_deepest_layer_relies_on() -> None:
+    for name, tail in zip(redact._NAMES, redact._TAILS, strict=True):
+        assert tail
+        # Neither an escape nor what JSON and JavaScript write in place of one can take of it.
+        assert {*name} <= {*LETTERS, *b"_"} - {*b"uU"}
+        assert tail[:1] not in b"0123456789abcdef"
+        assert name.endswith(tail)
+
+
+@pytest.mark.parametrize("before", ["%1", "%%1", "%251", "%u001", r"\u001", "%2", "%F", "%u00F"])
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_an_escape_that_takes_the_first_letter_of_a_name_hides_no_secret(
+    before: str, name: str
+) -> None:
+    raw = f"upload_file_contents=%00&{before}{name}=S3CR3T&b=%00".encode()
+    assert redact.form(raw) == raw.replace(b"S3CR3T", b"")

@@ -1,6 +1,8 @@
 """A JSON object as form values (contract, "JSON")."""
 
 import json
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -68,6 +70,11 @@ def test_declared_charset_is_used() -> None:
         b'{"a":' * 1_000_000,
         b'{"a": "' + b'\\"' * 1_000_000,
         b"{" + b":" * 1_000_000,
+        b'{"a": ' + b"]" * 1_000_000,
+        b'{"a": ' + b"[]" * 1_000_000,
+        b'{"a": ' + b'""' * 1_000_000,
+        b'{"a": 1}, {"b": 2}',
+        b'{"a": 1} {"b": 2}',
         '{"a": 1}'.encode("utf-16"),
     ],
     ids=lambda body: repr(body[:20]),
@@ -152,3 +159,45 @@ def test_secret_is_gone_and_every_other_value_is_there(
 def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
     with suppress(BrokenBody):
         parse(body)
+
+
+def marks(text: str) -> list[str]:
+    """Return the brackets and commas outside the strings of ``text``, one character at a time."""
+    found, in_string, escaped = [], False, False
+    for character in text:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[]{},":
+            found.append(character)
+    return found
+
+
+@given(st.text('{}[]:,""\\\\a1 \n') | JSON.map(json.dumps))
+def test_brackets_and_commas_are_those_outside_of_strings(text: str) -> None:
+    found = [each[1] for each in json_body._STRUCTURE.finditer(text)]
+    assert [mark for mark in found if mark] == marks(text)
+    # One more at the end or two, and nothing for what is between them.
+    assert len(found) <= len(marks(text)) + 2
+
+
+@pytest.mark.parametrize("brackets", ["]" * 100_000, "[]" * 100_000, "{}" * 100_000])
+def test_brackets_that_are_none_of_json_are_not_read_to_the_end(
+    brackets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[re.Match[str]] = []
+
+    class Counting:
+        @staticmethod
+        def finditer(text: str) -> Iterator[re.Match[str]]:
+            for each in structure.finditer(text):
+                read.append(each)
+                yield each
+
+    structure = json_body._STRUCTURE
+    monkeypatch.setattr(json_body, "_STRUCTURE", Counting)
+    with pytest.raises(BrokenBody):
+        parse(b'{"a": ' + brackets.encode() + b"}")
+    assert len(read) < 5

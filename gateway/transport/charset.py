@@ -4,6 +4,7 @@ A caller's bytes never turn into U+FFFD: what was sent can always be told from w
 """
 
 import codecs
+import importlib
 import re
 from functools import lru_cache
 
@@ -44,7 +45,32 @@ def decode(raw: bytes, declared: str | None, fallback: str) -> tuple[str, bool]:
         return raw.decode("utf-8"), False
     except UnicodeDecodeError:
         codec = codec_of(fallback) or "cp1252"
-        return _resolve(raw.decode(codec, _UNDEFINED), codec), True
+        return _resolve(_decode_all(raw, codec), codec), True
+
+
+def _decode_all(raw: bytes, codec: str) -> str:
+    """Return ``raw`` as text, whatever it is.
+
+    Where each byte is a character, one that is undefined is looked up as the others are: a million
+    of them took most of a second as errors.
+    """
+    table = _table(codec)
+    if table is None:
+        return raw.decode(codec, _UNDEFINED)
+    return codecs.charmap_decode(raw, "strict", table)[0]
+
+
+@lru_cache(maxsize=256)
+def _table(codec: str) -> str | None:
+    """Return the character of each byte, ``None`` where a character may have several bytes."""
+    module = importlib.import_module("encodings." + codec.replace("-", "_"))
+    table = getattr(module, "decoding_table", None)
+    if table is None:
+        return None
+    return "".join(
+        chr(number) if character == "\ufffe" else character
+        for number, character in enumerate(table)
+    )
 
 
 def known(label: bytes) -> str | None:

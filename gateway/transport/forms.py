@@ -11,6 +11,12 @@ _SHORT = 100
 # As numbers they are found in a third of the time.
 _PERCENT, _PLUS = b"%+"
 
+_SPARSE = 32
+"""Bytes to one escape from which urllib's way is the quickest."""
+
+_OPENED = bytes.maketrans(b"+%", b" =")
+_MEANT_BY_THE_DECODER = ((b"=", b"%3D"), (b"\r", b"%0D"), (b"\n", b"%0A"))
+
 _SWAPPED = bytes.maketrans(b"%=", b"=%")
 _FOR_THE_DECODER = (
     # What comes out is swapped back, so the two characters that are swapped swap their escapes.
@@ -23,7 +29,7 @@ _FOR_THE_DECODER = (
     (b"=\r", b"=3d\r"),
     (b"=\n", b"=3d\n"),
 )
-"""What ``unquote`` replaces before the decoder of quoted-printable reads the escapes."""
+"""What ``_with_strays`` replaces before the decoder of quoted-printable reads the escapes."""
 
 
 def parse(raw: bytes) -> list[Pair]:
@@ -58,13 +64,24 @@ def unquote(raw: bytes) -> bytes:
     would keep every other thread waiting; the standard library's quoted-printable decoder is the
     same thing in C, with ``=`` for ``%``.
     """
-    if _PLUS in raw:
-        raw = raw.replace(b"+", b" ")
     if _PERCENT not in raw:
-        return raw
-    if len(raw) <= _SHORT:
-        return unquote_to_bytes(raw)
-    raw = raw.translate(_SWAPPED)
+        return raw.replace(b"+", b" ") if _PLUS in raw else raw
+    if len(raw) <= _SHORT or len(raw) >= _SPARSE * (escapes := raw.count(b"%")):
+        return unquote_to_bytes(raw.replace(b"+", b" "))
+    clear = raw
+    for meant, escape in _MEANT_BY_THE_DECODER:
+        clear = clear.replace(meant, escape)
+    opened = binascii.a2b_qp(clear.translate(_OPENED))
+    # Each escape takes two bytes off, and whatever else the decoder makes of a % takes off fewer.
+    # Those that were just written are taken off again as they were put in.
+    if len(opened) == len(raw) - 2 * escapes:
+        return opened
+    return _with_strays(raw)
+
+
+def _with_strays(raw: bytes) -> bytes:
+    """Do as ``unquote`` where a ``%`` is no escape, and is not to be taken for a ``=``."""
+    raw = raw.replace(b"+", b" ").translate(_SWAPPED)
     for old, new in _FOR_THE_DECODER:
         raw = raw.replace(old, new)
     if raw.endswith(b"="):

@@ -12,8 +12,14 @@ from gateway.transport.pairs import check_count
 
 # An unclosed string is taken to the end, so that no quote in it is tried again.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-_STRUCTURE = re.compile(_STRING + r"|[\[\]{},]", re.DOTALL)
+_STRUCTURE = re.compile(r'(?:[^"\[\]{},]++|' + _STRING + r")*+([\[\]{},]?)", re.DOTALL)
+"""A bracket or comma, with all before it: what is between them is not looked at one by one.
+
+It matches at the end as well, without one: a search that fails would be tried again at each byte.
+"""
 _TOKEN = re.compile(_STRING + r'|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+
+_NOT_JSON = "The body is not JSON that can be read; send one JSON object"
 
 
 def parse(
@@ -33,7 +39,7 @@ def parse(
         value = _load(text)
         read = _plain(value)
     except (ValueError, RecursionError):
-        raise BrokenBody("The body is not JSON that can be read; send one JSON object") from None
+        raise BrokenBody(_NOT_JSON) from None
     if not isinstance(value, dict):
         raise BrokenBody("The JSON body must be one object with the names of the fields as keys")
     kept = _without_secrets(core, text)
@@ -41,18 +47,30 @@ def parse(
 
 
 def _check_size(text: str) -> None:
-    """Raise before anything is built where ``text`` nests too deep or has too many values."""
+    """Raise before anything is built where ``text`` nests too deep or has too many values.
+
+    Raises BrokenBody also for brackets that are none of JSON, of which there may be any number.
+    """
     depth = count = 0
-    for token in _STRUCTURE.finditer(text):
-        if token[0] in "[{":
+    before = ""
+    for found in _STRUCTURE.finditer(text):
+        mark = found[1]
+        if not mark:
+            return
+        if mark in "[{":
             depth += 1
             if depth > names.MAX_DEPTH:
                 raise BrokenBody(f"The JSON body nests deeper than {names.MAX_DEPTH} levels")
-        elif token[0] in "]}":
+            if before and before in "]}":
+                raise BrokenBody(_NOT_JSON)
+        elif mark in "]}":
             depth -= 1
-        elif token[0] == ",":
+            if depth < 0:
+                raise BrokenBody(_NOT_JSON)
+        else:
             count += 1
             check_count(count + 1)
+        before = mark
 
 
 def _load(text: str) -> Any:

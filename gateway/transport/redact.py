@@ -25,6 +25,9 @@ _LONGEST_VALUE = 80
 _SEPARATORS = b" .[+-"
 _LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
 _MANGLED = bytes.maketrans(_SEPARATORS, b"_" * len(_SEPARATORS))
+# Both at once. Deleting backslashes makes what is escaped in JSON plain, deleting NULs UTF-16.
+_FOLDED = _LOWER.translate(_MANGLED)
+_DROPPED = b"\0\\"
 _NAME = b"|".join(_NAMES)
 # "the form key" in a note is none, "form key=…" in one is.
 _MENTION = re.compile(
@@ -33,6 +36,10 @@ _MENTION = re.compile(
 _SET = re.compile(rb"[=:&;,<>|]")
 
 _PLAIN = tuple(name + b"=" for name in _NAMES)
+_TAILS = tuple(name.lstrip(b"abcdef") for name in _NAMES)
+"""What is left of each name under any escapes. Where it stands plainly, nothing of it is part of an
+escape but what an escape before it takes: ``%1ai_token`` is ``i_token`` one layer below."""
+
 _WORDS = frozenset(name.rpartition(b"_")[2] for name in _NAMES)
 """No name of a secret stands where none of these does, whatever stands for its underscores."""
 _TELLING_ESCAPE = re.compile(
@@ -44,13 +51,9 @@ NUL or a backslash, or a percent sign that makes another escape of what is behin
 
 def is_secret(name: bytes) -> bool:
     """Return whether ``name`` has that of a secret in it, in any spelling."""
-    if not _may_name(name):
-        return False
-    for layer in _layers(name):
-        mangled = layer.translate(_MANGLED)
-        if any(each in mangled for each in _NAMES):
-            return True
-    return False
+    return _may_name(name) and any(
+        each in folded for folded in map(_folded, _opened(name)) for each in _NAMES
+    )
 
 
 def mentions(value: bytes) -> bool:
@@ -141,20 +144,34 @@ def _may_name(raw: bytes) -> bool:
     A quick look that says yes too often: most posts need no other.
     """
     if b"\\" in raw or b"\0" in raw or _TELLING_ESCAPE.search(raw):
-        return True
+        *_, deepest = _opened(raw)
+        folded = _folded(deepest)
+        return any(tail in folded for tail in _TAILS)
     folded = raw.translate(_LOWER)
     return any(word in folded for word in _WORDS)
 
 
-def _layers(raw: bytes) -> Iterator[bytes]:
-    """Yield ``raw`` and what is under its escapes, in lower case and without backslashes.
+def _folded(layer: bytes) -> bytes:
+    """Return ``layer`` in lower case and with the separators as underscores."""
+    return layer.translate(_FOLDED, _DROPPED)
 
-    Without NULs as well, which makes ASCII of what was UTF-16.
-    """
+
+def _layers(raw: bytes) -> Iterator[bytes]:
+    """Yield ``raw`` and what is under its escapes, in lower case, without backslashes and NULs."""
+    return (each.translate(_LOWER, _DROPPED) for each in _opened(raw))
+
+
+def _opened(raw: bytes) -> Iterator[bytes]:
+    """Yield ``raw`` and what is under its escapes, as long as there are some."""
     for left in reversed(range(_LAYERS)):
-        yield raw.translate(_LOWER, b"\0\\")
+        yield raw
+        if not left:
+            return
+        opened = raw
         # Escapes of ASCII in JSON and by JavaScript's escape() are percent escapes, only longer.
-        opened = forms.unquote(raw.replace(rb"\u00", b"%").replace(b"%u00", b"%")) if left else raw
+        if b"u00" in opened:
+            opened = opened.replace(rb"\u00", b"%").replace(b"%u00", b"%")
+        opened = forms.unquote(opened)
         if opened == raw:
             return
         raw = opened
