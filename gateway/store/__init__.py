@@ -66,9 +66,7 @@ def store(
     post = Post(parsed, caller, system, tuple(kept), datetime.now(UTC), late_at=late_at)
     if dry_run:
         tried = database.look_up(system.engine, lambda connection: decide(post, connection))
-        return Outcome(
-            action=tried.action, lead_id=tried.found.lead_id, decision=tried.trace()
-        )
+        return Outcome(action=tried.action, lead_id=tried.found.lead_id, decision=tried.trace())
     prepared = _Prepared(
         call=call,
         uploads=tuple((upload, system.files.put(upload.content)) for upload in parsed.uploads),
