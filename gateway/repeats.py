@@ -15,7 +15,6 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import OperationalError
@@ -24,6 +23,7 @@ from config import Settings
 from gateway import database
 from gateway.contract import Call, Caller, System
 from gateway.errors import CODES, BadForm, KeyReused, Problem, RepeatInProgress, problem
+from gateway.json_text import as_json
 from gateway.models import RepeatKey, Submission
 from gateway.normal import digest
 
@@ -138,12 +138,7 @@ def fields_digest(call: Call) -> bytes:
     ]
     form = sorted(call.form.items(), key=itemgetter(0))
     sent = [call.command, form, sorted(call.leading_plus), uploads]
-    try:
-        text = orjson.dumps(sent).decode()
-    except orjson.JSONEncodeError:
-        # Half a character stands in it.
-        text = json.dumps(sent)
-    return digest("fields", text)
+    return digest("fields", as_json(sent))
 
 
 def reserve(connection: Connection, key: Key, call: Call) -> None:

@@ -15,6 +15,7 @@ RANKS = {
     "config": 0,
     "setting_checks": 0,
     "errors": 0,
+    "json_text": 0,
     "normal": 0,
     "contract": 1,
     "formats": 1,

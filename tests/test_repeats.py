@@ -49,6 +49,7 @@ def call(**values: Any) -> Call:
         {"form": {"a": "12", "b": ""}},
         {"form": {"a": ("1",), "b": "2"}},
         {"form": {"a": "1", "b": {"0": "2"}}},
+        {"form": {"a": "1", "b": "\ud83d"}},
         {"form": {"a": "1", "b": "2"}, "leading_plus": frozenset({"a"})},
         {"form": {"a": "1", "b": "2"}, "uploads": (Upload("f", "n", b""),)},
     ],

@@ -9,7 +9,8 @@ from pymysql.converters import escape_string
 from sqlalchemy import Connection, Table
 
 from gateway.driver import driver_of
-from gateway.store.fast.columns import adapter, as_json
+from gateway.json_text import as_json
+from gateway.store.fast.columns import adapter
 from gateway.store.fast.parts import in_parts
 
 ROWS_AT_ONCE = 1024

@@ -1,6 +1,5 @@
 """What of a row goes into which column, for statements that are put together here."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,10 +7,10 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-import orjson
 from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.types import JSON, LargeBinary
 
+from gateway.json_text import as_json
 from gateway.models.base import UtcDateTime
 from gateway.store.fast.rows import LEAD, Row
 
@@ -72,15 +71,6 @@ def adapter(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | Non
     if isinstance(column.type, LargeBinary):
         return None
     return column.type.dialect_impl(dialect).bind_processor(dialect)
-
-
-def as_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
-    """Return ``value`` as JSON; ``default`` writes what JSON does not know, which else raises."""
-    try:
-        return orjson.dumps(value, default, orjson.OPT_PASSTHROUGH_DATETIME).decode()
-    except orjson.JSONEncodeError:
-        # A number of more than 64 bits in a custom field.
-        return json.dumps(value, default=default)
 
 
 # One post, and one batch of an import, writes the same few times into all its rows.

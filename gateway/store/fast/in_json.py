@@ -9,7 +9,8 @@ from psycopg import RawCursor
 from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql
 
-from gateway.store.fast.columns import as_json, as_utc
+from gateway.json_text import as_json
+from gateway.store.fast.columns import as_utc
 from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
 
 
