@@ -18,6 +18,8 @@ from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 
+from gateway.conflicts import is_conflict
+
 Result = TypeVar("Result")
 
 ATTEMPTS = 10
@@ -30,6 +32,9 @@ IDLE_SECONDS = 1.0
 _QUIET = {"hide_parameters": True}
 LOCK_SECONDS = 10
 """How long a post waits for a row that somebody holds, before it fails."""
+
+TOGETHER_SECONDS = 1
+"""How long many posts together wait for what another holds, before each goes its own way."""
 
 CONNECT_SECONDS = 2
 """How long a post waits for a connection; psycopg makes two of anything less."""
@@ -53,9 +58,8 @@ _MARIADB_DRIVERS: dict[str, dict[str, Any]] = {
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _ENDED = "gateway_has_ended_its_transaction"
-_POSTGRESQL_CONFLICTS = {"40001", "40P01"}
-_MARIADB_CONFLICTS = {1020, 1213}
-_POSTGRESQL_TIMEOUT, _MARIADB_TIMEOUT = "55P03", 1205
+_HURRIED = "gateway_waits_for_a_moment_only"
+_MARIADB_PATIENCE = "SET SESSION innodb_lock_wait_timeout={}"
 # NO_AUTO_VALUE_ON_ZERO: a row may have the id 0, as on the other engines.
 _MARIADB_MODE = (
     "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -133,6 +137,18 @@ def _reset(connection: Any, record: Any, state: Any) -> None:
     """Roll back what a connection comes back with, but not after a COMMIT: a way to the server."""
     if not record.info.pop(_ENDED, False):
         connection.rollback()
+    if record.info.pop(_HURRIED, False):
+        connection.cursor().execute(_MARIADB_PATIENCE.format(LOCK_SECONDS))
+
+
+def hurry(connection: Connection) -> None:
+    """Let the transaction wait for ``TOGETHER_SECONDS`` at most for a row; then it raises."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TOGETHER_SECONDS}s'")
+    elif not has_one_writer(connection.engine):
+        # That of the whole connection: until it comes back.
+        connection.info[_HURRIED] = True
+        connection.exec_driver_sql(_MARIADB_PATIENCE.format(TOGETHER_SECONDS))
 
 
 def _used(connection: Any, record: Any) -> None:
@@ -221,7 +237,7 @@ def in_transaction(
             if done and broke and is_committed is not None:
                 if look_up(engine, is_committed):
                     return result
-            elif attempt == ATTEMPTS or not ((broke and not done) or _is_conflict(error)):
+            elif attempt == ATTEMPTS or not ((broke and not done) or is_conflict(error)):
                 raise
             if attempt == ATTEMPTS or time.monotonic() > end:
                 raise
@@ -269,23 +285,3 @@ def _turn(engine: Engine) -> Iterator[None]:
     with open(f"{database}.lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def waited_too_long(error: DBAPIError) -> bool:
-    """Whether a statement gave up after ``LOCK_SECONDS``, because somebody else holds a row."""
-    if getattr(error.orig, "sqlstate", None) == _POSTGRESQL_TIMEOUT:
-        return True
-    return _MARIADB_TIMEOUT in getattr(error.orig, "args", ())[:1]
-
-
-def _is_conflict(error: DBAPIError) -> bool:
-    """Whether another post got in between, so that the same work may succeed now."""
-    if isinstance(error, IntegrityError):
-        return True
-    cause = error.orig
-    if getattr(cause, "sqlstate", None) in _POSTGRESQL_CONFLICTS:
-        return True
-    arguments = getattr(cause, "args", ())
-    if arguments and arguments[0] in _MARIADB_CONFLICTS:
-        return True
-    return "database is locked" in str(cause)

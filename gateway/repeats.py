@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from config import Settings
 from gateway import database
+from gateway.conflicts import waited_too_long
 from gateway.contract import Call, Caller, System
 from gateway.errors import CODES, BadForm, KeyReused, Problem, RepeatInProgress, problem
 from gateway.json_text import as_json
@@ -155,7 +156,7 @@ def reserve(connection: Connection, key: Key, call: Call) -> None:
     try:
         connection.execute(_HOLD[connection.dialect.name], row)
     except OperationalError as error:
-        if database.waited_too_long(error):
+        if waited_too_long(error):
             raise RepeatInProgress from None
         raise
     found = _row(connection, key)

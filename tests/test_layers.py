@@ -17,6 +17,7 @@ RANKS = {
     "errors": 0,
     "json_text": 0,
     "normal": 0,
+    "conflicts": 1,
     "contract": 1,
     "formats": 1,
     "hookspecs": 2,

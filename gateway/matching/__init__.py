@@ -3,7 +3,14 @@
 ``keys`` digests what a rule says, ``finding`` looks it up, ``rules`` are those of every system.
 """
 
-from gateway.matching.finding import Match, ReadLeads, find_match, still_matches
+from gateway.matching.finding import (
+    Match,
+    ReadLeads,
+    find_match,
+    known,
+    no_match,
+    still_matches,
+)
 from gateway.matching.keys import BadRule, confirms, digest, keys_of
 
 __all__ = [
@@ -14,5 +21,7 @@ __all__ = [
     "digest",
     "find_match",
     "keys_of",
+    "known",
+    "no_match",
     "still_matches",
 ]

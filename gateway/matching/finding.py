@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +27,9 @@ NAMED_CANDIDATES = 10
 
 MOST_RANGES = 250
 """Keys of one look-up; SQLite joins at most 500 selects in a statement."""
+
+FEW = 8
+"""Keys of which ``known`` asks for as many at a time, or for twice as many, and so on."""
 
 Lead = Mapping[str, Any]
 ReadLeads = Callable[[Sequence[int]], Mapping[int, Lead]]
@@ -69,8 +72,6 @@ def find_match(
     """
     by_name = {rule.name: rule for rule in rules}
     digests = keys_of(new, rules)
-    asked = tuple(by_name)
-    present = tuple(name for name in asked if name in digests.values())
     matches: list[tuple[int, str]] = []
     looked_at, last, cut_off = 0, 0, False
     for candidates in pages(connection, list(digests)):
@@ -84,13 +85,36 @@ def find_match(
         if matches:
             break
         looked_at, last = looked_at + len(candidates), candidates[-1][0]
-    lead_id, rule = matches[0] if matches else (None, None)
-    return Match(
+    if not matches:
+        return _nobody(digests, rules, cut_off=cut_off)
+    (lead_id, name), *others = matches
+    return replace(
+        _nobody(digests, rules, cut_off=cut_off),
         lead_id=lead_id,
-        rule=rule,
+        rule=name,
+        others=tuple(other for other, _ in others[:NAMED_CANDIDATES]),
+    )
+
+
+def no_match(new: Lead, rules: Sequence[MatchRule]) -> Match:
+    """Return what ``find_match`` does where no lead has any of the keys of ``new``."""
+    return _nobody(keys_of(new, rules), rules, cut_off=False)
+
+
+def known(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
+    """Return those of ``digests`` that some lead has as a key."""
+    wanted = sorted(set(digests))
+    # Filled up, so that there are few statements for the database to prepare.
+    wanted += wanted[-1:] * (-len(wanted) % FEW)
+    return {bytes(found) for _, found in _page(connection, wanted, 0)}
+
+
+def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool) -> Match:
+    asked = tuple(rule.name for rule in rules)
+    names = set(digests.values())
+    return Match(
         asked=asked,
-        present=present,
-        others=tuple(other for other, _ in matches[1 : NAMED_CANDIDATES + 1]),
+        present=tuple(name for name in asked if name in names),
         cut_off=cut_off,
         digests=frozenset(digests),
     )

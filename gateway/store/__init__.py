@@ -16,7 +16,15 @@ from sqlalchemy.exc import DBAPIError
 from gateway import database, journal, repeats
 from gateway.contract import Call, Caller, LeadEvent, Parsed, Rejected, System, Upload
 from gateway.store import claims, fast, writing
-from gateway.store.deciding import CREATE, UPDATE, Decision, Post, decide, first_claims
+from gateway.store.deciding import (
+    CREATE,
+    UPDATE,
+    Decision,
+    Post,
+    decide,
+    decide_unmatched,
+    first_claims,
+)
 from gateway.store.group import CLEAN, Committed, Job, Ready, alone
 from gateway.store.history import record_changes
 from gateway.store.keys import write_keys
@@ -110,24 +118,29 @@ def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
     each other. Raises claims.Contended where even that does not help.
     """
     engine, held = post.system.engine, first_claims(post)
-    ready = None if held else _ready(post, prepared)
-    # Where several can write at once, one post that waits for a row would hold up its whole batch.
-    together = ready is not None or database.has_one_writer(engine)
-    run = post.system.group.run if together else alone
-    if not together:
-        post.system.group.leave()
+    ready = _ready(post, prepared, held)
+    if ready is not None:
+        held |= ready.claims
+    group = post.system.group
     for attempt in range(1, ATTEMPTS + LAST_ATTEMPTS + 1):
         try:
-            return run(engine, _job(post, prepared, held, ready))
+            job = _job(post, prepared, held, ready)
+            # Where several can write at once, a post that waits would hold up its whole batch.
+            if ready is not None or database.has_one_writer(engine):
+                return group.run(engine, job)
+            group.leave()
+            return alone(engine, job)
         except claims.Unclaimed as unclaimed:
             held |= unclaimed.digests
+            ready = None
         if attempt == ATTEMPTS:
             held |= {claims.COMMON}
     raise claims.Contended(f"other posts changed the lead at each of {attempt} attempts")
 
 
-def _ready(post: Post, prepared: _Prepared) -> Ready[Outcome] | None:
-    """Return the rows of a post that makes a lead whatever the store holds; ``None`` of others."""
+def _ready(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Ready[Outcome] | None:
+    """Return the rows of a post that makes a lead where no other has its keys; ``None`` of one
+    that is to find a lead, or to wait for another post."""
     call, system = prepared.call, post.system
     # A repeat waits for the first post, a replay for the one that it mends.
     waits = prepared.repeat is not None or bool(call.replay_of) or call.late
@@ -135,13 +148,19 @@ def _ready(post: Post, prepared: _Prepared) -> Ready[Outcome] | None:
         return None
     rows = fast.Rows(system.engine)
     try:
-        decision = decide(post, rows.as_connection())
+        decision = decide_unmatched(post, rows.as_connection())
         # A pool that is to be made is looked for, which needs a connection.
         with_pool(post, decision, rows.as_connection())
         _write_rows(rows.as_connection(), post, decision, prepared)
     except fast.NeedsConnection:
         return None
-    return Ready(rows, lambda lead_id: _told(post, decision, prepared, lead_id))
+    return Ready(
+        rows,
+        lambda lead_id: _told(post, decision, prepared, lead_id),
+        claims=held | decision.claims,
+        absent=decision.found.match.digests,
+        keys=frozenset(decision.new_keys),
+    )
 
 
 def _job(
@@ -153,21 +172,22 @@ def _job(
     """
     call, repeat = prepared.call, prepared.repeat
 
-    def work(connection: Connection) -> Outcome:
+    def work(connection: Connection, are_claimed: bool) -> Outcome:
         if call.replay_of:
             journal.hold_original(connection, call.replay_of)
         if repeat is None:
-            return claimed(connection)
+            return claimed(connection, are_claimed)
         # Before the claims: a repeat waits for the first post and for nobody else.
         repeats.reserve(connection, repeat, call)
         try:
-            return claimed(connection)
+            return claimed(connection, are_claimed)
         except CLEAN:
             repeats.release(connection, repeat, call)
             raise
 
-    def claimed(connection: Connection) -> Outcome:
-        claims.take(connection, held)
+    def claimed(connection: Connection, are_claimed: bool) -> Outcome:
+        if not are_claimed:
+            claims.take(connection, held)
         decision = decide(post, connection, lock=True)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
         whole = with_pool(post, decision, connection)

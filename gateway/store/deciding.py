@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
 from gateway.errors import ExternalIdTaken, LeadNotFound
-from gateway.matching import keys_of, still_matches
+from gateway.matching import keys_of, no_match, still_matches
 from gateway.store import late, writing
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import read_values, values_of
@@ -135,6 +135,14 @@ def decide_new(post: Post, found: Found, connection: Connection) -> Decision:
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
     return _decision(post, found, None, (), connection)
+
+
+def decide_unmatched(post: Post, connection: Connection) -> Decision:
+    """Return what ``decide`` does where the rules that ``post`` asks for find no lead."""
+    rules = chosen_rules(post.parsed, post.system)
+    if not rules or not is_plain_insert(post.parsed):
+        return decide(post, connection)
+    return _decision(post, Found(match=no_match(posted(post), rules)), None, rules, connection)
 
 
 def _decision(

@@ -11,7 +11,9 @@ read in this process at that moment, a few milliseconds at most: whatever takes 
 that asks another server, is not waited for again.
 
 Where several can write at once, a post that waits for a row would hold up its whole batch: there
-only those come here whose rows are ready, which wait for nobody.
+only those come here whose rows are ready. Some have match rules: their rows count if nobody has
+their keys. What these wait for, a claim or the lead that one finds after all, the batch waits for
+a second at most; then each post does by itself.
 """
 
 import logging
@@ -25,6 +27,7 @@ from sqlalchemy import Connection, Engine
 
 from gateway import database, repeats
 from gateway.errors import Refused
+from gateway.matching import known
 from gateway.store import claims, fast
 
 log = logging.getLogger("gateway.store")
@@ -49,25 +52,29 @@ class Committed(Exception):
 class Ready(Generic[Result]):
     """What a post writes, where that is known before its transaction: the rows of a new lead.
 
-    ``outcome`` gives the result, from the id of the lead.
+    ``outcome`` gives the result, from the id of the lead. It counts only where no lead has any of
+    the keys in ``absent`` while ``claims`` are held; ``keys`` are those that the lead then has.
     """
 
     rows: fast.Rows
     outcome: Callable[[int], Result]
+    claims: frozenset[bytes] = frozenset()
+    absent: frozenset[bytes] = frozenset()
+    keys: frozenset[bytes] = frozenset()
 
 
 class Job(Generic[Result]):
     """One post for the store.
 
-    ``work(connection)`` decides and writes; it may run several times, and what it raises of
-    ``CLEAN`` it raises only while it has written nothing that stays. ``is_committed`` looks
-    whether what it wrote is in the database. Where there is ``ready``, a batch writes that in
-    place of ``work``.
+    ``work(connection, are_claimed)`` decides and writes; it may run several times, and what it
+    raises of ``CLEAN`` it raises only while it has written nothing that stays. It is told whether
+    its claims are held. ``is_committed`` looks whether what it wrote is in the database. Where
+    there is ``ready``, a batch writes that in place of ``work``, if it counts.
     """
 
     def __init__(
         self,
-        work: Callable[[Connection], Result],
+        work: Callable[[Connection, bool], Result],
         is_committed: Callable[[Connection], bool],
         ready: Ready[Result] | None = None,
     ) -> None:
@@ -91,11 +98,11 @@ class Job(Generic[Result]):
         """Let the thread that waits, or comes to wait, go on; once in the life of a job."""
         self._woken.release()
 
-    def run(self, connection: Connection) -> None:
+    def run(self, connection: Connection, are_claimed: bool = False) -> None:
         """Do the work; what is this post's own trouble stays with it."""
-        self.result, self.error = None, None
+        self.result, self.error, self.lead_id = None, None, None
         try:
-            self.result = self.work(connection)
+            self.result = self.work(connection, are_claimed)
         except CLEAN as error:
             self.error = error
 
@@ -188,8 +195,9 @@ class Group(Generic[Result]):
         if fast.writes_for_good(engine):
             # Here nobody comes whose rows are not ready.
             self._take(batch)
-            _keep_ids(batch, fast.write_for_good(engine, _rows(batch)))
-            return
+            if not any(_claims(job) for job in batch):
+                _keep_ids(batch, fast.write_for_good(engine, _rows(batch)))
+                return
 
         def work(connection: Connection) -> None:
             # Not before the transaction has begun: others queue while this one waits for its turn.
@@ -234,17 +242,41 @@ def _in_transaction(
 
 
 def _run(connection: Connection, batch: Sequence[Job[Result]]) -> None:
-    """Run the jobs one after another."""
+    """Run the jobs one after another, but write the rows of new leads together.
+
+    A post finds a lead among those that are stored or, by their keys, among those before it. What
+    somebody holds for long must not keep all of them: each then waits for it by itself.
+    """
+    needed = {each for job in batch for each in _claims(job)}
+    if needed:
+        database.hurry(connection)
+        claims.take(connection, needed)
     ready: list[Job[Result]] = []
-    for job in batch:
+    made: set[bytes] = set()
+    stored: set[bytes] | None = None
+    for place, job in enumerate(batch):
         if job.ready is not None:
-            ready.append(job)
-            continue
+            if stored is None:
+                stored = _stored(connection, batch[place:])
+            if job.ready.absent.isdisjoint(stored) and job.ready.absent.isdisjoint(made):
+                made |= job.ready.keys
+                ready.append(job)
+                continue
         # Who looks for a lead must find those of the posts before it.
         _write(connection, ready)
-        ready = []
-        job.run(connection)
+        ready, stored = [], None
+        job.run(connection, are_claimed=job.ready is not None)
     _write(connection, ready)
+
+
+def _claims(job: Job[Result]) -> frozenset[bytes]:
+    return frozenset() if job.ready is None else job.ready.claims
+
+
+def _stored(connection: Connection, jobs: Sequence[Job[Result]]) -> set[bytes]:
+    """Return which of the keys that no lead may have some lead has."""
+    absent = {each for job in jobs if job.ready is not None for each in job.ready.absent}
+    return known(connection, absent) if absent else set()
 
 
 def _write(connection: Connection, jobs: list[Job[Result]]) -> None:
@@ -255,7 +287,7 @@ def _write(connection: Connection, jobs: list[Job[Result]]) -> None:
 
 def _keep_ids(jobs: list[Job[Result]], ids: Sequence[int]) -> None:
     for job, lead_id in zip(jobs, ids, strict=True):
-        job.lead_id = lead_id
+        job.lead_id, job.error = lead_id, None
 
 
 def _rows(jobs: list[Job[Result]]) -> list[fast.Rows]:

@@ -1,0 +1,27 @@
+"""Which errors of an engine say that another post got in between, or held what was needed."""
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+_POSTGRESQL_CONFLICTS = {"40001", "40P01"}
+_MARIADB_CONFLICTS = {1020, 1213}
+_POSTGRESQL_TIMEOUT, _MARIADB_TIMEOUT = "55P03", 1205
+
+
+def waited_too_long(error: DBAPIError) -> bool:
+    """Whether a statement gave up because somebody else holds a row for longer than it waits."""
+    if getattr(error.orig, "sqlstate", None) == _POSTGRESQL_TIMEOUT:
+        return True
+    return _MARIADB_TIMEOUT in getattr(error.orig, "args", ())[:1]
+
+
+def is_conflict(error: DBAPIError) -> bool:
+    """Whether another post got in between, so that the same work may succeed now."""
+    if isinstance(error, IntegrityError):
+        return True
+    cause = error.orig
+    if getattr(cause, "sqlstate", None) in _POSTGRESQL_CONFLICTS:
+        return True
+    arguments = getattr(cause, "args", ())
+    if arguments and arguments[0] in _MARIADB_CONFLICTS:
+        return True
+    return "database is locked" in str(cause)
