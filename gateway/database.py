@@ -33,9 +33,6 @@ _QUIET = {"hide_parameters": True}
 LOCK_SECONDS = 10
 """How long a post waits for a row that somebody holds, before it fails."""
 
-TOGETHER_SECONDS = 1
-"""How long many posts together wait for what another holds, before each goes its own way."""
-
 CONNECT_SECONDS = 2
 """How long a post waits for a connection; psycopg makes two of anything less."""
 
@@ -58,8 +55,6 @@ _MARIADB_DRIVERS: dict[str, dict[str, Any]] = {
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _ENDED = "gateway_has_ended_its_transaction"
-_HURRIED = "gateway_waits_for_a_moment_only"
-_MARIADB_PATIENCE = "SET SESSION innodb_lock_wait_timeout={}"
 # NO_AUTO_VALUE_ON_ZERO: a row may have the id 0, as on the other engines.
 _MARIADB_MODE = (
     "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
@@ -137,18 +132,6 @@ def _reset(connection: Any, record: Any, state: Any) -> None:
     """Roll back what a connection comes back with, but not after a COMMIT: a way to the server."""
     if not record.info.pop(_ENDED, False):
         connection.rollback()
-    if record.info.pop(_HURRIED, False):
-        connection.cursor().execute(_MARIADB_PATIENCE.format(LOCK_SECONDS))
-
-
-def hurry(connection: Connection) -> None:
-    """Let the transaction wait for ``TOGETHER_SECONDS`` at most for a row; then it raises."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TOGETHER_SECONDS}s'")
-    elif not has_one_writer(connection.engine):
-        # That of the whole connection: until it comes back.
-        connection.info[_HURRIED] = True
-        connection.exec_driver_sql(_MARIADB_PATIENCE.format(TOGETHER_SECONDS))
 
 
 def _used(connection: Any, record: Any) -> None:
@@ -215,15 +198,17 @@ def in_transaction(
     work: Callable[[Connection], Result],
     *,
     is_committed: Callable[[Connection], bool] | None = None,
+    attempts: int = ATTEMPTS,
 ) -> Result:
-    """Return what ``work(connection)`` returns, committed; conflicts with others are run again.
+    """Return what ``work(connection)`` returns, committed; conflicts with others are run again,
+    up to so many ``attempts``.
 
     ``work`` may run several times and must have no effects outside the transaction. A connection
     that breaks during COMMIT may have committed or not: ``is_committed`` then looks, on another
     one; without it that is a fault.
     """
     end = time.monotonic() + LOCK_SECONDS
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         done = False
         try:
             with _turn(engine), engine.connect() as connection:
@@ -237,9 +222,9 @@ def in_transaction(
             if done and broke and is_committed is not None:
                 if look_up(engine, is_committed):
                     return result
-            elif attempt == ATTEMPTS or not ((broke and not done) or is_conflict(error)):
+            elif attempt == attempts or not ((broke and not done) or is_conflict(error)):
                 raise
-            if attempt == ATTEMPTS or time.monotonic() > end:
+            if attempt == attempts or time.monotonic() > end:
                 raise
             # A moment, and not the same for all, or those who collided collide again.
             time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311 no secret

@@ -104,13 +104,15 @@ def no_match(new: Lead, rules: Sequence[MatchRule]) -> Match:
 def known(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
     """Return those of ``digests`` that some lead has as a key."""
     wanted = sorted(set(digests))
+    if not wanted:
+        return set()
     # Filled up, so that there are few statements for the database to prepare.
     wanted += wanted[-1:] * (-len(wanted) % FEW)
     return {bytes(found) for _, found in _page(connection, wanted, 0)}
 
 
 def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool) -> Match:
-    asked = tuple(rule.name for rule in rules)
+    asked = tuple(dict.fromkeys(rule.name for rule in rules))
     names = set(digests.values())
     return Match(
         asked=asked,

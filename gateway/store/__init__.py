@@ -25,11 +25,14 @@ from gateway.store.deciding import (
     decide_unmatched,
     first_claims,
 )
-from gateway.store.group import CLEAN, Committed, Job, Ready, alone
+from gateway.store.group import Committed, alone
 from gateway.store.history import record_changes
+from gateway.store.jobs import CLEAN, Done, Job, Ready
 from gateway.store.keys import write_keys
+from gateway.store.locating import chosen_rules
 from gateway.store.pools import with_pool
 from gateway.store.telling import event_of
+from gateway.store.writing import Lock
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
 
@@ -154,6 +157,11 @@ def _ready(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Ready[Out
         _write_rows(rows.as_connection(), post, decision, prepared)
     except fast.NeedsConnection:
         return None
+    except Exception:
+        if not chosen_rules(post.parsed, system):
+            raise
+        # Of a lead that may never be made. If it is, this comes up again.
+        return None
     return Ready(
         rows,
         lambda lead_id: _told(post, decision, prepared, lead_id),
@@ -172,32 +180,34 @@ def _job(
     """
     call, repeat = prepared.call, prepared.repeat
 
-    def work(connection: Connection, are_claimed: bool) -> Outcome:
+    def work(connection: Connection, is_together: bool) -> Done[Outcome]:
         if call.replay_of:
             journal.hold_original(connection, call.replay_of)
         if repeat is None:
-            return claimed(connection, are_claimed)
+            return claimed(connection, is_together)
         # Before the claims: a repeat waits for the first post and for nobody else.
         repeats.reserve(connection, repeat, call)
         try:
-            return claimed(connection, are_claimed)
+            return claimed(connection, is_together)
         except CLEAN:
             repeats.release(connection, repeat, call)
             raise
 
-    def claimed(connection: Connection, are_claimed: bool) -> Outcome:
-        if not are_claimed:
+    def claimed(connection: Connection, is_together: bool) -> Done[Outcome]:
+        if not is_together:
             claims.take(connection, held)
-        decision = decide(post, connection, lock=True)
+        lock = Lock.NOWAIT if is_together else Lock.WAIT
+        decision = decide(post, connection, lock=lock)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
         whole = with_pool(post, decision, connection)
         if whole is not post:
-            decision = decide(whole, connection, lock=True)
+            decision = decide(whole, connection, lock=lock)
         missing = decision.claims - held
         if missing and claims.are_needed(connection):
             raise claims.Unclaimed(missing)
         lead_id = _write(connection, whole, decision, prepared)
-        return _told(whole, decision, prepared, lead_id)
+        told = _told(whole, decision, prepared, lead_id)
+        return Done(told, frozenset(decision.new_keys))
 
     return Job(work, lambda connection: journal.is_recorded(connection, call.request_id), ready)
 

@@ -6,7 +6,7 @@ stored. Rows and not advisory locks, which are per server and do not hold on a c
 one writer at a time and needs none.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, bindparam, delete, select
 
@@ -22,6 +22,9 @@ else, and so never stands in for the claim of a key.
 
 MOST_AT_ONCE = 1000
 """Rows of one statement; the drivers take more, a log of slow statements does not."""
+
+SOON_SECONDS = 0.05
+"""How long ``take_soon`` waits. Whoever holds a claim is mostly about to commit."""
 
 _claim = MatchClaim.__table__
 _free = (
@@ -39,6 +42,11 @@ _HOLD = {
     "mysql": " ON DUPLICATE KEY UPDATE digest = VALUES(digest)",
 }
 _HOLD["mariadb"] = _HOLD["mysql"]
+_SOON = {
+    "postgresql": f"SET LOCAL lock_timeout = '{SOON_SECONDS}s'",
+    "mysql": f"SET STATEMENT max_statement_time = {SOON_SECONDS} FOR ",
+}
+_SOON["mariadb"] = _SOON["mysql"]
 
 
 class Unclaimed(Exception):
@@ -63,15 +71,33 @@ def are_needed(connection: Connection) -> bool:
 
 def take(connection: Connection, digests: Iterable[bytes]) -> None:
     """Lock the row of each digest until the transaction ends, made where there is none."""
-    if not are_needed(connection):
+    if are_needed(connection):
+        _hold(connection, digests)
+
+
+def take_soon(connection: Connection, digests: Collection[bytes]) -> None:
+    """Do what ``take`` does, but raise where that takes longer than ``SOON_SECONDS``.
+
+    The transaction is then of no use any more. Of MariaDB's it is the claims alone that wait no
+    longer, of PostgreSQL's every later statement.
+    """
+    if not digests or not are_needed(connection):
         return
+    soon = _SOON[connection.dialect.name]
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(soon)
+        soon = ""
+    _hold(connection, digests, soon)
+
+
+def _hold(connection: Connection, digests: Iterable[bytes], soon: str = "") -> None:
     # Sorted, so that no two posts wait for each other in a ring: both engines take the rows of one
     # statement in its order. One statement, because one for each digest took a fifth of a post.
     ordered = sorted(digests)
     for start in range(0, len(ordered), MOST_AT_ONCE):
         some = ordered[start : start + MOST_AT_ONCE]
         rows = ", ".join(["(%s)"] * len(some))
-        statement = f"{_CLAIM}{rows}{_HOLD[connection.dialect.name]}"
+        statement = f"{soon}{_CLAIM}{rows}{_HOLD[connection.dialect.name]}"
         connection.exec_driver_sql(statement, tuple(some))
 
 

@@ -24,6 +24,7 @@ from gateway.store.locating import (
 )
 from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
 from gateway.store.survivorship import keep_spelling, with_whole_address
+from gateway.store.writing import Lock
 
 CREATE, UPDATE = "create", "update"
 """What a post does to the store."""
@@ -115,8 +116,8 @@ def first_claims(post: Post) -> frozenset[bytes]:
     return frozenset(claims)
 
 
-def decide(post: Post, connection: Connection, *, lock: bool = False) -> Decision:
-    """Return what ``post`` does, with ``lock`` holding the lead until the transaction ends.
+def decide(post: Post, connection: Connection, *, lock: Lock = Lock.NONE) -> Decision:
+    """Return what ``post`` does, with the lead locked as ``lock`` says.
 
     Raises LeadNotFound and ExternalIdTaken, and what plugins refuse.
     """
@@ -222,7 +223,7 @@ def _settled(
 
 
 def _found(
-    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: bool
+    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: Lock
 ) -> tuple[Found, Stored | None]:
     """Return which lead the post means, and that lead as stored."""
     if not rules and is_plain_insert(post.parsed):
@@ -237,7 +238,7 @@ def _found(
             # Merged away while we waited for its row: found again as its survivor.
             gone += 1
         elif (
-            not lock
+            lock is Lock.NONE
             or is_confirmed
             or found.lead_id in held
             or _is_still_meant(found, stored, post, rules)
@@ -251,7 +252,7 @@ def _found(
 
 
 def _look(
-    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: bool
+    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: Lock
 ) -> tuple[Found, Stored | None, bool]:
     """Return which lead the post means, that lead as stored, and whether it cannot change now.
 

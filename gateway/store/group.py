@@ -10,29 +10,22 @@ A batch of ten costs little more than one of two. So the first post waits for th
 read in this process at that moment, a few milliseconds at most: whatever takes longer, a plugin
 that asks another server, is not waited for again.
 
-Where several can write at once, a post that waits for a row would hold up its whole batch: there
-only those come here whose rows are ready. Some have match rules: their rows count if nobody has
-their keys. What these wait for, a claim or the lead that one finds after all, the batch waits for
-a second at most; then each post does by itself.
+Where several can write at once, only those come here whose rows are ready: ``jobs`` says why.
 """
 
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic
 
 from sqlalchemy import Connection, Engine
 
-from gateway import database, repeats
-from gateway.errors import Refused
-from gateway.matching import known
-from gateway.store import claims, fast
+from gateway import database
+from gateway.store import fast
+from gateway.store.jobs import Job, Result, keep_ids, rows_of, run_together
 
 log = logging.getLogger("gateway.store")
-
-Result = TypeVar("Result")
 
 MOST_IN_A_BATCH = 16
 """Posts in one transaction; with more, the first of them would wait too long for the last."""
@@ -40,79 +33,9 @@ MOST_IN_A_BATCH = 16
 GATHER_SECONDS = 0.01
 """How long the first post waits for those that are on their way here."""
 
-CLEAN = (Refused, repeats.Repeated, claims.Unclaimed)
-"""What a post may raise while nothing of it is written yet, so that its neighbours can go on."""
-
 
 class Committed(Exception):
     """The post is in the database, and what its work returned is lost: the journal knows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready(Generic[Result]):
-    """What a post writes, where that is known before its transaction: the rows of a new lead.
-
-    ``outcome`` gives the result, from the id of the lead. It counts only where no lead has any of
-    the keys in ``absent`` while ``claims`` are held; ``keys`` are those that the lead then has.
-    """
-
-    rows: fast.Rows
-    outcome: Callable[[int], Result]
-    claims: frozenset[bytes] = frozenset()
-    absent: frozenset[bytes] = frozenset()
-    keys: frozenset[bytes] = frozenset()
-
-
-class Job(Generic[Result]):
-    """One post for the store.
-
-    ``work(connection, are_claimed)`` decides and writes; it may run several times, and what it
-    raises of ``CLEAN`` it raises only while it has written nothing that stays. It is told whether
-    its claims are held. ``is_committed`` looks whether what it wrote is in the database. Where
-    there is ``ready``, a batch writes that in place of ``work``, if it counts.
-    """
-
-    def __init__(
-        self,
-        work: Callable[[Connection, bool], Result],
-        is_committed: Callable[[Connection], bool],
-        ready: Ready[Result] | None = None,
-    ) -> None:
-        self.work = work
-        self.is_committed = is_committed
-        self.ready = ready
-        self.lead_id: int | None = None
-        # Not an Event, which is made of three of these and of Python: every post needs one.
-        self._woken = threading.Lock()
-        self._woken.acquire()
-        self.is_done = False
-        self.leads = False
-        self.result: Result | None = None
-        self.error: Exception | None = None
-
-    def wait(self) -> None:
-        """Return when somebody wakes this job."""
-        self._woken.acquire()
-
-    def wake(self) -> None:
-        """Let the thread that waits, or comes to wait, go on; once in the life of a job."""
-        self._woken.release()
-
-    def run(self, connection: Connection, are_claimed: bool = False) -> None:
-        """Do the work; what is this post's own trouble stays with it."""
-        self.result, self.error, self.lead_id = None, None, None
-        try:
-            self.result = self.work(connection, are_claimed)
-        except CLEAN as error:
-            self.error = error
-
-    def outcome(self) -> Result:
-        """Return what the work returned, or raise what it raised."""
-        if self.error is not None:
-            raise self.error
-        if self.ready is not None and self.lead_id is not None:
-            return self.ready.outcome(self.lead_id)
-        return cast(Result, self.result)
 
 
 class Group(Generic[Result]):
@@ -195,17 +118,19 @@ class Group(Generic[Result]):
         if fast.writes_for_good(engine):
             # Here nobody comes whose rows are not ready.
             self._take(batch)
-            if not any(_claims(job) for job in batch):
-                _keep_ids(batch, fast.write_for_good(engine, _rows(batch)))
+            if not any(job.claims for job in batch):
+                keep_ids(batch, fast.write_for_good(engine, rows_of(batch)))
                 return
 
         def work(connection: Connection) -> None:
             # Not before the transaction has begun: others queue while this one waits for its turn.
             if not batch:
                 self._take(batch)
-            _run(connection, batch)
+            run_together(connection, batch)
 
-        _in_transaction(engine, batch, work)
+        # Who met somebody else in there is better off alone than with all the others once more.
+        attempts = database.ATTEMPTS if database.has_one_writer(engine) else 1
+        _in_transaction(engine, batch, work, attempts=attempts)
 
     def _take(self, batch: list[Job[Result]]) -> None:
         """Move the first of those that wait, the leader among them, into ``batch``."""
@@ -224,12 +149,20 @@ class Group(Generic[Result]):
 def alone(engine: Engine, job: Job[Result]) -> Result:
     """Return what the work of ``job`` returns, in a transaction of its own."""
     job.ready = None
-    _in_transaction(engine, [job], job.run)
+
+    def work(connection: Connection) -> None:
+        job.run(connection)
+
+    _in_transaction(engine, [job], work)
     return job.outcome()
 
 
 def _in_transaction(
-    engine: Engine, batch: Sequence[Job[Result]], work: Callable[[Connection], None]
+    engine: Engine,
+    batch: Sequence[Job[Result]],
+    work: Callable[[Connection], None],
+    *,
+    attempts: int = database.ATTEMPTS,
 ) -> None:
     """Commit what ``work`` writes, which is what the jobs of ``batch`` write by then."""
 
@@ -238,57 +171,4 @@ def _in_transaction(
         written = next((job for job in batch if job.error is None), None)
         return written is None or written.is_committed(connection)
 
-    database.in_transaction(engine, work, is_committed=is_committed)
-
-
-def _run(connection: Connection, batch: Sequence[Job[Result]]) -> None:
-    """Run the jobs one after another, but write the rows of new leads together.
-
-    A post finds a lead among those that are stored or, by their keys, among those before it. What
-    somebody holds for long must not keep all of them: each then waits for it by itself.
-    """
-    needed = {each for job in batch for each in _claims(job)}
-    if needed:
-        database.hurry(connection)
-        claims.take(connection, needed)
-    ready: list[Job[Result]] = []
-    made: set[bytes] = set()
-    stored: set[bytes] | None = None
-    for place, job in enumerate(batch):
-        if job.ready is not None:
-            if stored is None:
-                stored = _stored(connection, batch[place:])
-            if job.ready.absent.isdisjoint(stored) and job.ready.absent.isdisjoint(made):
-                made |= job.ready.keys
-                ready.append(job)
-                continue
-        # Who looks for a lead must find those of the posts before it.
-        _write(connection, ready)
-        ready, stored = [], None
-        job.run(connection, are_claimed=job.ready is not None)
-    _write(connection, ready)
-
-
-def _claims(job: Job[Result]) -> frozenset[bytes]:
-    return frozenset() if job.ready is None else job.ready.claims
-
-
-def _stored(connection: Connection, jobs: Sequence[Job[Result]]) -> set[bytes]:
-    """Return which of the keys that no lead may have some lead has."""
-    absent = {each for job in jobs if job.ready is not None for each in job.ready.absent}
-    return known(connection, absent) if absent else set()
-
-
-def _write(connection: Connection, jobs: list[Job[Result]]) -> None:
-    """Write the rows that are ready."""
-    if jobs:
-        _keep_ids(jobs, fast.write(connection, _rows(jobs)))
-
-
-def _keep_ids(jobs: list[Job[Result]], ids: Sequence[int]) -> None:
-    for job, lead_id in zip(jobs, ids, strict=True):
-        job.lead_id, job.error = lead_id, None
-
-
-def _rows(jobs: list[Job[Result]]) -> list[fast.Rows]:
-    return [job.ready.rows for job in jobs if job.ready is not None]
+    database.in_transaction(engine, work, is_committed=is_committed, attempts=attempts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, bindparam, delete, insert, select, update
@@ -25,12 +26,27 @@ _insert_event = insert(LeadEvent.__table__)
 _insert_file = insert(LeadFile.__table__)
 _insert_external = insert(_external)
 _read_lead = select(_lead).where(_lead.c.lead_id == bindparam("id"))
-_lock_lead = _read_lead.with_for_update()
 # Sets the columns that it is given values for: one made for them each time took a tenth of a post.
 _update_lead = update(_lead).where(_lead.c.lead_id == bindparam("id"))
 _read_tags = select(_tag.c.label).where(_tag.c.lead_id == bindparam("id")).order_by(_tag.c.position)
 _delete_tags = delete(_tag).where(_tag.c.lead_id == bindparam("id"))
 _find_external = select(_external.c.lead_id).where(_external.c.external_id == bindparam("id"))
+
+
+class Lock(Enum):
+    """Whether a lead that is read is locked until the transaction ends, and is waited for."""
+
+    NONE = "none"
+    WAIT = "wait"
+    NOWAIT = "nowait"
+    """Raises where somebody else holds it."""
+
+
+_read_as = {
+    Lock.NONE: _read_lead,
+    Lock.WAIT: _read_lead.with_for_update(),
+    Lock.NOWAIT: _read_lead.with_for_update(nowait=True),
+}
 
 
 def inserted_key(made: CursorResult[Any]) -> int:
@@ -41,14 +57,13 @@ def inserted_key(made: CursorResult[Any]) -> int:
 
 
 def read_lead(
-    connection: Connection, lead_id: int, *, with_tags: bool, lock: bool
+    connection: Connection, lead_id: int, *, with_tags: bool, lock: Lock
 ) -> Stored | None:
-    """Return the lead, with ``lock`` locked until the transaction ends; ``None`` if there is none.
+    """Return the lead, locked as ``lock`` says; ``None`` if there is none.
 
     A dry run must not lock: it would wait for writers, and they for it.
     """
-    statement = _lock_lead if lock else _read_lead
-    row = connection.execute(statement, {"id": lead_id}).mappings().one_or_none()
+    row = connection.execute(_read_as[lock], {"id": lead_id}).mappings().one_or_none()
     if row is None:
         return None
     tags: Sequence[str] = ()
