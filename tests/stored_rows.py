@@ -36,8 +36,9 @@ def lead(gateway: Gateway, lead_id: int) -> dict[str, Any]:
 
 
 def rows(gateway: Gateway, model: Any) -> list[dict[str, Any]]:
+    statement = select(model.__table__).order_by(*model.__table__.primary_key)
     with gateway.system.engine.connect() as connection:
-        return [dict(row) for row in connection.execute(select(model.__table__)).mappings()]
+        return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def history(gateway: Gateway, lead_id: int) -> list[tuple[Any, ...]]:

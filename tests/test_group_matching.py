@@ -119,6 +119,7 @@ def test_what_somebody_holds_for_long_stops_only_who_needs_it(
 
             monkeypatch.setattr(gateway, "send", noted)
             posts = [person(n) for n in range(8)]
+            posts[5] = {"full_name": "Ann Lee"}
             running = sender.submit(held_back, gateway, monkeypatch, posts)
             wait([running], timeout=4)
             assert len(done) == 7

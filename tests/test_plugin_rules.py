@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from marshmallow import fields
 from sqlalchemy import select
 
-from gateway import MatchRule, hookimpl
+from gateway import CustomField, MatchRule, hookimpl
 from gateway.matching import digest
 from gateway.models import MatchKey
 from gateway.testing import Gateway
@@ -31,16 +32,21 @@ def keys_by_rule(gateway: Gateway) -> dict[bytes, tuple[str, int]]:
 def with_rule(
     make_gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Gateway]:
-    """A function that gives a system whose one plugin has this rule."""
+    """A function that gives a system whose one plugin has this rule, and these fields."""
 
-    def start(rule: MatchRule, **options: Any) -> Gateway:
+    def start(rule: MatchRule, *own: CustomField, **options: Any) -> Gateway:
         plugin = ModuleType("plugin_of_one_rule")
 
         @hookimpl
         def gateway_match_rules(settings: Any) -> list[MatchRule]:
             return [rule]
 
+        @hookimpl
+        def gateway_custom_fields(settings: Any) -> list[CustomField]:
+            return list(own)
+
         vars(plugin)["gateway_match_rules"] = gateway_match_rules
+        vars(plugin)["gateway_custom_fields"] = gateway_custom_fields
         monkeypatch.setitem(sys.modules, plugin.__name__, plugin)
         return make_gateway(plugin.__name__, **options)
 
@@ -70,6 +76,22 @@ def test_rule_that_fails_rolls_the_post_back_and_keeps_it(
     assert (row["outcome"], row["request_id"]) == ("failed", reference)
     assert b"full_name=John" in row["body"]
     assert reference in caplog.text
+
+
+def test_rule_that_fails_on_a_lead_that_is_not_made_costs_nothing(
+    with_rule: Callable[..., Gateway],
+) -> None:
+    def keys(lead: Lead) -> list[str]:
+        if lead.get("origin") == "by default":
+            raise ZeroDivisionError
+        return ["x"]
+
+    origin = CustomField("origin", fields.String(load_default="by default"), help="A field.")
+    gateway = with_rule(MatchRule("match_odd", keys), origin)
+    known = gateway.send(**JOHN, origin="Web").lead_id
+    answer = gateway.send(**MATCH, match_odd=1, company="New")
+    assert (answer.status, answer.lead_id) == (0, known)
+    assert gateway.send(**JOHN).status == 1
 
 
 def test_rule_whose_confirm_fails_rolls_the_post_back(with_rule: Callable[..., Gateway]) -> None:

@@ -214,14 +214,14 @@ def _job(
 
 def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> int:
     """Write what the post does, and return the id of its lead."""
-    if decision.stored is not None or not fast.can_write(connection.engine):
+    if prepared.call.replay_of or not fast.can_write(connection.engine):
+        # A replay changes another row of the journal, too, which names its own.
         return _write_rows(connection, post, decision, prepared)
+    if decision.stored is not None:
+        with fast.adding(connection) as adding:
+            return _write_rows(adding, post, decision, prepared)
     rows = fast.Rows(connection.engine)
-    try:
-        _write_rows(rows.as_connection(), post, decision, prepared)
-    except fast.NeedsConnection:
-        # A replay changes another row of the journal, too. Nothing is written yet.
-        return _write_rows(connection, post, decision, prepared)
+    _write_rows(rows.as_connection(), post, decision, prepared)
     (lead_id,) = fast.write(connection, [rows])
     return lead_id
 

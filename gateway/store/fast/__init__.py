@@ -1,12 +1,14 @@
-"""New leads in few statements: the rows of many posts at once, past SQLAlchemy's statements.
+"""Rows in few statements: the rows of many posts at once, past SQLAlchemy's statements.
 
 What is written is not said here a second time. A post writes into ``Rows`` as it would into a
 connection, by the same functions; here is only how those rows then reach the database: on
 PostgreSQL all of them in one statement, elsewhere in one a table. Whatever needs to read, change or
-delete is no business of ``Rows``, which raises NeedsConnection; such a post goes the plain way.
+delete is no business of ``Rows``, which raises NeedsConnection; such a post goes the plain way. Of
+a post that changes a lead, ``adding`` takes at least the rows that it adds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -17,9 +19,17 @@ from gateway.driver import driver_of
 from gateway.store.fast import in_block, in_json
 from gateway.store.fast.columns import Columns, columns_of, insert_into
 from gateway.store.fast.parts import in_parts
-from gateway.store.fast.rows import NeedsConnection, Rows, together
+from gateway.store.fast.rows import MoreRows, NeedsConnection, Row, Rows, of_one, together
 
-__all__ = ["NeedsConnection", "Rows", "can_write", "write", "write_for_good", "writes_for_good"]
+__all__ = [
+    "NeedsConnection",
+    "Rows",
+    "adding",
+    "can_write",
+    "write",
+    "write_for_good",
+    "writes_for_good",
+]
 
 
 def can_write(engine: Engine) -> bool:
@@ -32,6 +42,19 @@ def can_write(engine: Engine) -> bool:
 def write(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order."""
     return _write(connection, posts, commit=False)
+
+
+@contextmanager
+def adding(connection: Connection) -> Iterator[Connection]:
+    """Give what stands for ``connection``, and at the end write the rows that were inserted by it.
+
+    They are those of one lead, which is there. Every other statement runs when it comes.
+    """
+    more = MoreRows(connection)
+    yield more.as_connection()
+    if more.tables:
+        with driver_of(connection, "what a lead gets") as driver:
+            _ADD[connection.dialect.name](driver, connection.dialect, of_one(more))
 
 
 def writes_for_good(engine: Engine) -> bool:
@@ -59,12 +82,16 @@ def _write_sqlite(
     # Nobody else writes until this transaction ends, so the ids can be counted here.
     (last,) = driver.execute(_LAST_ID).fetchone()
     ids = [last + number for number in range(1, len(posts) + 1)]
-    for table, rows in together(posts, ids).items():
+    _add_sqlite(driver, dialect, together(posts, ids))
+    return ids
+
+
+def _add_sqlite(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
+    for table, each in rows.items():
         columns = columns_of(table, dialect, with_key=True)
         # Of executemany every row lets another thread run, and then waits for it.
-        for some in in_parts(rows, most=_MOST_ROWS):
+        for some in in_parts(each, most=_MOST_ROWS):
             driver.execute(_statement(table, dialect, columns, len(some)), columns.values(some))
-    return ids
 
 
 _MOST_ROWS = 64
@@ -76,6 +103,12 @@ _WRITE: Mapping[str, Callable[..., list[int]]] = {
     "postgresql": in_json.write,
     "mysql": in_block.write,
     "mariadb": in_block.write,
+}
+_ADD: Mapping[str, Callable[[Any, Dialect, Mapping[Table, Sequence[Row]]], None]] = {
+    "sqlite": _add_sqlite,
+    "postgresql": in_json.add,
+    "mysql": in_block.add,
+    "mariadb": in_block.add,
 }
 
 

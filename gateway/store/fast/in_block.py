@@ -3,7 +3,7 @@
 A statement a table costs a way to the server and back each; what that takes was a third of a post.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,11 +25,29 @@ def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool)
     for statement in _inserts(literals, dialect, LEAD, leads):
         cursor.execute(f"{statement} RETURNING lead_id")
         ids += [lead_id for (lead_id,) in cursor]
+    rows = together(posts, ids)
+    del rows[LEAD]
+    _write(cursor, literals, dialect, rows, commit=commit)
+    return ids
+
+
+def add(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
+    """Write ``rows`` of leads that are there."""
+    _write(driver.cursor(), _Literals(driver, dialect), dialect, rows, commit=False)
+
+
+def _write(
+    cursor: Any,
+    literals: "_Literals",
+    dialect: Dialect,
+    rows: Mapping[Table, Sequence[Row]],
+    *,
+    commit: bool,
+) -> None:
     statements = [
         statement
-        for table, rows in together(posts, ids).items()
-        if table is not LEAD
-        for statement in _inserts(literals, dialect, table, rows)
+        for table, each in rows.items()
+        for statement in _inserts(literals, dialect, table, each)
     ]
     if commit:
         statements.append("COMMIT")
@@ -39,7 +57,6 @@ def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool)
         statements = [f"BEGIN NOT ATOMIC {'; '.join(statements)}; END"]
     for statement in statements:
         cursor.execute(statement)
-    return ids
 
 
 class _Literals(dict[Any, str]):

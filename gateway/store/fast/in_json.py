@@ -1,6 +1,6 @@
 """Rows of many posts in one statement of PostgreSQL, for which they travel as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,11 +20,22 @@ def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, commit: bool) -> li
     It is one statement, which outside of a transaction commits itself.
     """
     rows = together(posts, range(len(posts)))
-    # In one order, so that there are few statements to prepare.
-    tables = tuple(sorted(rows, key=lambda table: (table is not LEAD, table.name)))
+    tables = _in_order(rows)
     sent = (len(posts), *(_as_text(rows[table]) for table in tables))
     made = RawCursor(driver).execute(_statement(tables), sent, prepare=True)
     return [lead_id for (lead_id,) in made]
+
+
+def add(driver: Any, _: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
+    """Write ``rows`` of leads that are there, in one statement."""
+    tables = _in_order(rows)
+    sent = tuple(_as_text(rows[table]) for table in tables)
+    RawCursor(driver).execute(_addition(tables), sent, prepare=True)
+
+
+def _in_order(tables: Iterable[Table]) -> tuple[Table, ...]:
+    """Return the tables in one order, so that there are few statements to prepare."""
+    return tuple(sorted(tables, key=lambda table: (table is not LEAD, table.name)))
 
 
 def _as_text(rows: Sequence[Row]) -> str:
@@ -50,31 +61,44 @@ def _written(value: Any) -> str:
 def _statement(tables: tuple[Table, ...]) -> str:
     """Return the one statement that writes rows of these tables; ``lead_id`` in them is a number
     from 0 on, in whose place the statement puts the id that it draws."""
-    dialect = postgresql.dialect()
-    quote = dialect.identifier_preparer.quote
     parts = [
         # The number of posts stands in a query of its own: a plan that knew it would look cheaper
         # than one for any number, and PostgreSQL would make a new one each time.
         "made AS MATERIALIZED (SELECT number, nextval((SELECT "
         "pg_get_serial_sequence('lead', 'lead_id'))::regclass) AS lead_id "
-        "FROM generate_series(0, (SELECT $1::integer - 1)) AS number)"
+        "FROM generate_series(0, (SELECT $1::integer - 1)) AS number)",
+        *(_insert(table, place, with_ids=True) for place, table in enumerate(tables, start=2)),
     ]
-    for place, table in enumerate(tables, start=2):
-        counted = None if table is LEAD else table.autoincrement_column
-        columns = [column for column in table.c if column is not counted]
-        sources = ", ".join(
-            "made.lead_id" if column.name == KEY else f"sent.{quote(column.name)}"
-            for column in columns
-        )
-        kinds = ", ".join(
-            f"{quote(column.name)} {column.type.dialect_impl(dialect).compile(dialect)}"
-            for column in columns
-        )
-        joined = " JOIN made ON made.number = sent.lead_id" if KEY in table.c else ""
-        names = ", ".join(quote(column.name) for column in columns)
-        insert = f"INSERT INTO {quote(table.name)} ({names}) SELECT {sources} FROM "  # noqa: S608
-        parts.append(
-            f"into_{table.name} AS ({insert} json_to_recordset(${place}::json) "
-            f"AS sent({kinds}, nth integer){joined} ORDER BY sent.nth)"
-        )
     return f"WITH {', '.join(parts)} SELECT lead_id FROM made ORDER BY number"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _addition(tables: tuple[Table, ...]) -> str:
+    """Return the one statement that writes rows of these tables as they are."""
+    parts = [_insert(table, place, with_ids=False) for place, table in enumerate(tables, start=1)]
+    return f"WITH {', '.join(parts)} SELECT"
+
+
+def _insert(table: Table, place: int, *, with_ids: bool) -> str:
+    """Return the part that writes rows of ``table``, which are the parameter at ``place``, with the
+    ids that were made, if ``with_ids``."""
+    dialect = postgresql.dialect()
+    quote = dialect.identifier_preparer.quote
+    counted = None if table is LEAD else table.autoincrement_column
+    columns = [column for column in table.c if column is not counted]
+    has_id = with_ids and KEY in table.c
+    sources = ", ".join(
+        "made.lead_id" if has_id and column.name == KEY else f"sent.{quote(column.name)}"
+        for column in columns
+    )
+    kinds = ", ".join(
+        f"{quote(column.name)} {column.type.dialect_impl(dialect).compile(dialect)}"
+        for column in columns
+    )
+    joined = " JOIN made ON made.number = sent.lead_id" if has_id else ""
+    names = ", ".join(quote(column.name) for column in columns)
+    insert = f"INSERT INTO {quote(table.name)} ({names}) SELECT {sources} FROM "  # noqa: S608
+    return (
+        f"into_{table.name} AS ({insert} json_to_recordset(${place}::json) "
+        f"AS sent({kinds}, nth integer){joined} ORDER BY sent.nth)"
+    )

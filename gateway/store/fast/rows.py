@@ -50,6 +50,27 @@ class Rows:
         return cast(Connection, self)
 
 
+class MoreRows(Rows):
+    """The rows that a post adds to a lead which is there, gathered; all else goes to the database.
+
+    Nothing that a post reads or changes may rest on rows that it has added itself.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.engine)
+        self._connection = connection
+
+    def execute(self, statement: Any, rows: Any = None) -> Any:
+        """Keep ``rows`` of a plain insert, and run every other statement."""
+        if type(statement) is Insert and rows is not None:
+            return super().execute(statement, rows)
+        return self._connection.execute(statement, rows)
+
+    def exec_driver_sql(self, statement: str, *parameters: Any) -> Any:
+        """Run a text of SQL."""
+        return self._connection.exec_driver_sql(statement, *parameters)
+
+
 def together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]]:
     """Return the rows of all posts by table, the leads' first, each with the id of its lead."""
     found: dict[Table, list[Row]] = {LEAD: []}
@@ -60,8 +81,18 @@ def together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]
                 kept.extend({**row, KEY: lead_id} for row in rows)
             else:
                 kept.extend(rows)
+    _sort(found)
+    return found
+
+
+def of_one(post: Rows) -> dict[Table, list[Row]]:
+    """Return the rows of a post by table, where they have the id of their lead already."""
+    _sort(post.tables)
+    return post.tables
+
+
+def _sort(found: Mapping[Table, list[Row]]) -> None:
     for table, rows in found.items():
         if "digest" in table.c:
             # Sorted, so that two transactions never lock index entries in two orders.
             rows.sort(key=lambda row: row["digest"])
-    return found
