@@ -17,10 +17,10 @@ from gateway.contract import Call, Caller, System
 from gateway.errors import PluginFault, Refused, UnknownCommand
 from gateway.matching import BadRule
 from gateway.store import claims, rekeying
-from gateway.store.deciding import Post
 from gateway.store.duplicates import find_duplicates
 from gateway.store.explaining import explain
 from gateway.store.key_status import key_status
+from gateway.store.posts import Post
 from gateway.transport import call as transport_call
 from gateway.transport import reading
 from gateway.transport.identity import new_request_id

@@ -18,7 +18,7 @@ from gateway.importing.remembering import remembering
 from gateway.normal import clean
 from gateway.schema import parse
 from gateway.store.bulk import NewLead
-from gateway.store.deciding import Post
+from gateway.store.posts import Post
 from gateway.store.references import NAMES, resolve
 
 HIGHEST_ID = 2**53 - 1

@@ -4,6 +4,7 @@
 """
 
 from gateway.matching.finding import (
+    Candidate,
     Match,
     ReadLeads,
     find_match,
@@ -15,6 +16,7 @@ from gateway.matching.keys import BadRule, confirms, digest, keys_of
 
 __all__ = [
     "BadRule",
+    "Candidate",
     "Match",
     "ReadLeads",
     "confirms",

@@ -65,26 +65,28 @@ def find_match(
     rules: Sequence[MatchRule],
     *,
     read: ReadLeads,
+    candidates: Iterable[list[Candidate]] | None = None,
 ) -> Match:
     """Return the lead with the lowest id that one of ``rules`` takes for ``new``.
 
-    ``read`` gives the values of stored leads by id, for the rules whose equal keys are not enough.
+    ``read`` gives the values of stored leads by id, for the rules whose equal keys are not enough;
+    ``candidates`` are all leads that have keys of ``new``, where they were looked up already.
     """
     by_name = {rule.name: rule for rule in rules}
     digests = keys_of(new, rules)
     matches: list[tuple[int, str]] = []
     looked_at, last, cut_off = 0, 0, False
-    for candidates in pages(connection, list(digests)):
+    for page in pages(connection, list(digests)) if candidates is None else candidates:
         if looked_at >= MOST_CANDIDATES:
             cut_off = True
             log.warning("no match among the first %d leads that share a key", looked_at)
             newest = _newest(connection, list(digests), after=last)
             matches = _confirmed(new, newest, digests, by_name, read)
             break
-        matches = _confirmed(new, candidates, digests, by_name, read)
+        matches = _confirmed(new, page, digests, by_name, read)
         if matches:
             break
-        looked_at, last = looked_at + len(candidates), candidates[-1][0]
+        looked_at, last = looked_at + len(page), page[-1][0]
     if not matches:
         return _nobody(digests, rules, cut_off=cut_off)
     (lead_id, name), *others = matches
@@ -101,14 +103,16 @@ def no_match(new: Lead, rules: Sequence[MatchRule]) -> Match:
     return _nobody(keys_of(new, rules), rules, cut_off=False)
 
 
-def known(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
-    """Return those of ``digests`` that some lead has as a key."""
+def known(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, list[int]]:
+    """Return those of ``digests`` that leads have as a key: each with the first of these leads."""
     wanted = sorted(set(digests))
-    if not wanted:
-        return set()
     # Filled up, so that there are few statements for the database to prepare.
     wanted += wanted[-1:] * (-len(wanted) % FEW)
-    return {bytes(found) for _, found in _page(connection, wanted, 0)}
+    rows = _page(connection, wanted, 0)
+    found: dict[bytes, list[int]] = {}
+    for lead_id, digest in dict.fromkeys((row[0], bytes(row[1])) for row in rows):
+        found.setdefault(digest, []).append(lead_id)
+    return found
 
 
 def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool) -> Match:

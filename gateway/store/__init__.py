@@ -20,17 +20,17 @@ from gateway.store.deciding import (
     CREATE,
     UPDATE,
     Decision,
-    Post,
     decide,
     decide_unmatched,
     first_claims,
 )
 from gateway.store.group import Committed, alone
 from gateway.store.history import record_changes
-from gateway.store.jobs import CLEAN, Done, Job, Ready
+from gateway.store.jobs import CLEAN, Beside, Done, Job, Ready
 from gateway.store.keys import write_keys
 from gateway.store.locating import chosen_rules
 from gateway.store.pools import with_pool
+from gateway.store.posts import Post
 from gateway.store.telling import event_of
 from gateway.store.writing import Lock
 
@@ -180,49 +180,60 @@ def _job(
     """
     call, repeat = prepared.call, prepared.repeat
 
-    def work(connection: Connection, is_together: bool) -> Done[Outcome]:
+    def work(connection: Connection, beside: Beside | None) -> Done[Outcome]:
         if call.replay_of:
             journal.hold_original(connection, call.replay_of)
         if repeat is None:
-            return claimed(connection, is_together)
+            return claimed(connection, beside)
         # Before the claims: a repeat waits for the first post and for nobody else.
         repeats.reserve(connection, repeat, call)
         try:
-            return claimed(connection, is_together)
+            return claimed(connection, beside)
         except CLEAN:
             repeats.release(connection, repeat, call)
             raise
 
-    def claimed(connection: Connection, is_together: bool) -> Done[Outcome]:
-        if not is_together:
+    def claimed(connection: Connection, beside: Beside | None) -> Done[Outcome]:
+        seen, lock = None, Lock.WAIT
+        if beside is None:
             claims.take(connection, held)
-        lock = Lock.NOWAIT if is_together else Lock.WAIT
-        decision = decide(post, connection, lock=lock)
+        else:
+            seen, lock = beside.seen, Lock.NOWAIT
+        decision = decide(post, connection, lock=lock, seen=seen)
         # Only a post that is not refused makes its pool; then rules see that as they ever will.
         whole = with_pool(post, decision, connection)
         if whole is not post:
-            decision = decide(whole, connection, lock=lock)
+            decision = decide(whole, connection, lock=lock, seen=seen)
         missing = decision.claims - held
         if missing and claims.are_needed(connection):
             raise claims.Unclaimed(missing)
-        lead_id = _write(connection, whole, decision, prepared)
+        lead_id = _write(connection, whole, decision, prepared, beside)
         told = _told(whole, decision, prepared, lead_id)
-        return Done(told, frozenset(decision.new_keys))
+        return Done(told, lead_id, frozenset(decision.old_keys.keys() | decision.new_keys))
 
     return Job(work, lambda connection: journal.is_recorded(connection, call.request_id), ready)
 
 
-def _write(connection: Connection, post: Post, decision: Decision, prepared: _Prepared) -> int:
+def _write(
+    connection: Connection,
+    post: Post,
+    decision: Decision,
+    prepared: _Prepared,
+    beside: Beside | None,
+) -> int:
     """Write what the post does, and return the id of its lead."""
     if prepared.call.replay_of or not fast.can_write(connection.engine):
         # A replay changes another row of the journal, too, which names its own.
         return _write_rows(connection, post, decision, prepared)
-    if decision.stored is not None:
-        with fast.adding(connection) as adding:
-            return _write_rows(adding, post, decision, prepared)
-    rows = fast.Rows(connection.engine)
-    _write_rows(rows.as_connection(), post, decision, prepared)
-    (lead_id,) = fast.write(connection, [rows])
+    if decision.stored is None:
+        rows = fast.Rows(connection.engine)
+        _write_rows(rows.as_connection(), post, decision, prepared)
+        (lead_id,) = fast.write(connection, [rows])
+        return lead_id
+    more = beside.rows if beside else fast.MoreRows(connection)
+    lead_id = _write_rows(more.as_connection(), post, decision, prepared)
+    if not beside:
+        fast.add(connection, [more])
     return lead_id
 
 

@@ -29,10 +29,11 @@ from gateway.models import (
 from gateway.normal import fold_label
 from gateway.store import claims, ids
 from gateway.store.bulk_rows import write_numbered, write_rows
-from gateway.store.deciding import Decision, Post, decide_new
+from gateway.store.deciding import Decision, decide_new
 from gateway.store.fast import Rows
 from gateway.store.locating import Found, external_id_digest
 from gateway.store.pools import with_pool
+from gateway.store.posts import Post
 from gateway.store.telling import event_of
 from gateway.store.vault import vault_of
 

@@ -2,63 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
-from gateway.errors import ExternalIdTaken, LeadNotFound
-from gateway.matching import keys_of, no_match, still_matches
-from gateway.store import late, writing
+from gateway.contract import MatchRule, Parsed
+from gateway.errors import ExternalIdTaken
+from gateway.matching import keys_of, no_match
+from gateway.store import late
 from gateway.store.asking import ask_plugins
-from gateway.store.keys import read_values, values_of
+from gateway.store.keys import values_of
 from gateway.store.locating import (
-    NOBODY,
     Found,
+    Seen,
     chosen_rules,
     external_id_digest,
+    find,
     is_plain_insert,
-    locate,
 )
-from gateway.store.planning import COLUMNS, Plan, Stored, columns, plan
+from gateway.store.planning import Plan, Stored, plan
+from gateway.store.posts import Post, posted
 from gateway.store.survivorship import keep_spelling, with_whole_address
 from gateway.store.writing import Lock
 
 CREATE, UPDATE = "create", "update"
 """What a post does to the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One post on its way into the store.
-
-    ``settled`` are its changes as the plugins left them, where they have been asked already;
-    ``late_at`` is when a post came that is done later.
-    """
-
-    parsed: Parsed
-    caller: Caller
-    system: System
-    kept: tuple[Rejected, ...]
-    now: datetime
-    settled: Mapping[str, Any] | None = None
-    late_at: datetime | None = None
-
-    @property
-    def at(self) -> datetime:
-        """When what the post brings is dated: a late one keeps its original time."""
-        return self.late_at or self.now
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """The caller's defaults, by column; for a new lead only, and where nothing was sent."""
-        return {
-            COLUMNS.get(name, name): value
-            for name, value in self.caller.defaults.items()
-            if name not in self.parsed.changes
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +85,16 @@ def first_claims(post: Post) -> frozenset[bytes]:
     return frozenset(claims)
 
 
-def decide(post: Post, connection: Connection, *, lock: Lock = Lock.NONE) -> Decision:
+def decide(
+    post: Post, connection: Connection, *, lock: Lock = Lock.NONE, seen: Seen | None = None
+) -> Decision:
     """Return what ``post`` does, with the lead locked as ``lock`` says.
 
-    Raises LeadNotFound and ExternalIdTaken, and what plugins refuse.
+    ``seen`` is what was read for it already. Raises LeadNotFound and ExternalIdTaken, and what
+    plugins refuse.
     """
     rules = chosen_rules(post.parsed, post.system)
-    found, stored = _found(post, connection, rules, lock=lock)
+    found, stored = find(post, connection, rules, lock=lock, seen=seen)
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
     return _decision(post, found, stored, rules, connection)
@@ -220,81 +192,3 @@ def _settled(
         return changes
     lead = None if stored is None else values_of(stored.row)
     return ask_plugins(changes, lead, post.caller, system, connection=connection)
-
-
-def _found(
-    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: Lock
-) -> tuple[Found, Stored | None]:
-    """Return which lead the post means, and that lead as stored."""
-    if not rules and is_plain_insert(post.parsed):
-        return NOBODY, None
-    gone = 0
-    held: set[int] = set()
-    while gone < 2:
-        found, stored, is_confirmed = _look(post, connection, rules, lock=lock)
-        if found.lead_id is None:
-            return found, None
-        if stored is None:
-            # Merged away while we waited for its row: found again as its survivor.
-            gone += 1
-        elif (
-            lock is Lock.NONE
-            or is_confirmed
-            or found.lead_id in held
-            or _is_still_meant(found, stored, post, rules)
-        ):
-            return found, stored
-        else:
-            # Changed while we waited, say its zip, which is in no key. Nobody else changes it now,
-            # so the next look sees what counts.
-            held.add(found.lead_id)
-    raise LeadNotFound("lead_id: there is no such lead to update", field="lead_id")
-
-
-def _look(
-    post: Post, connection: Connection, rules: Sequence[MatchRule], *, lock: Lock
-) -> tuple[Found, Stored | None, bool]:
-    """Return which lead the post means, that lead as stored, and whether it cannot change now.
-
-    The last says that its rule has confirmed it as it is with its row locked. The keys by which it
-    was found cannot leave it either: they are claimed, or the decision is thrown away.
-    """
-    changes = post.parsed.changes
-    with_tags = "tags" in changes or "tag_append" in changes
-    leads: dict[int, Stored] = {}
-
-    def read_one(lead_id: int) -> Stored | None:
-        if lead_id not in leads:
-            stored = writing.read_lead(connection, lead_id, with_tags=with_tags, lock=lock)
-            if stored is None:
-                return None
-            leads[lead_id] = stored
-        return leads[lead_id]
-
-    def read(lead_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-        # A lone candidate, as nearly always, is nearly always the lead: locked at once, it need
-        # not be read again. Of several most are let go, and others may be waiting to change them.
-        if len(lead_ids) > 1:
-            return read_values(connection, lead_ids)
-        return {each: values_of(lead.row) for each in lead_ids if (lead := read_one(each))}
-
-    found = locate(connection, post.parsed, rules, posted=lambda: posted(post), read=read)
-    if found.lead_id is None:
-        return found, None, False
-    is_confirmed = (
-        found.lead_id in leads
-        and found.match.rule is not None
-        and post.system.match_rules[found.match.rule].confirm is not None
-    )
-    return found, read_one(found.lead_id), is_confirmed
-
-
-def _is_still_meant(found: Found, stored: Stored, post: Post, rules: Sequence[MatchRule]) -> bool:
-    if found.match.lead_id is None:
-        return True
-    return still_matches(found.match, posted(post), values_of(stored.row), rules)
-
-
-def posted(post: Post) -> dict[str, Any]:
-    """Return what was sent as rules see it: the form in which the store would give it back."""
-    return values_of(columns(post.parsed.changes, post.system.schema, {}))

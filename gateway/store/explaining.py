@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 from gateway.database import reading
 from gateway.matching import confirms, keys_of
 from gateway.matching.finding import pages
-from gateway.store.deciding import Decision, Post, decide, posted
+from gateway.store.deciding import Decision, decide
 from gateway.store.history import changes_of
 from gateway.store.keys import read_values
 from gateway.store.planning import Stored
+from gateway.store.posts import Post, posted
 from gateway.store.reading import shown
 from gateway.store.references import NewPool
 

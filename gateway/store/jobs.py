@@ -3,21 +3,23 @@
 Where several transactions can write at once, one that has many posts in it waits for nobody: a
 post that waits holds up those beside it, and what they hold holds up still others. There only those
 come whose rows are ready. Some have match rules, and their rows count if no lead has their keys;
-the others find their lead in the same transaction. Where that needs what somebody else holds, the
-transaction fails within ``claims.SOON_SECONDS``, and each post waits by itself.
+the others find their lead in the same transaction, mostly among those that it has read for all at
+its start. Where one needs what somebody else holds, the transaction fails within
+``claims.SOON_SECONDS``, and each post waits by itself.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from gateway import repeats
 from gateway.errors import Refused
 from gateway.matching import known
-from gateway.store import claims, fast
+from gateway.store import claims, fast, writing
+from gateway.store.locating import Seen
 
 Result = TypeVar("Result")
 
@@ -42,25 +44,35 @@ class Ready(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """What became of a post, and the match keys that its lead then has."""
+    """What became of a post, and its lead, with all match keys that this had or has."""
 
     result: Result
-    keys: frozenset[bytes] = frozenset()
+    lead_id: int
+    keys: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a post gets that does not run alone: ``rows`` take what it makes of a stored lead, and
+    are written when those of its neighbours are; ``seen`` is the lead that was read for it."""
+
+    rows: fast.MoreRows
+    seen: Seen | None
 
 
 class Job(Generic[Result]):
     """One post for the store.
 
-    ``work(connection, is_together)`` decides and writes; it may run several times, and what it
-    raises of ``CLEAN`` it raises only while it has written nothing that stays. Together with others
-    it waits for nobody, and where several can write at once the claims of ``ready`` are held.
+    ``work(connection, beside)`` decides and writes; it may run several times, and what it raises of
+    ``CLEAN`` it raises only while it has written nothing that stays. Beside others it waits for
+    nobody, and where several can write at once the claims of ``ready`` are held.
     ``is_committed`` looks whether what it wrote is in the database. Where there is ``ready``,
     ``run_together`` writes that in place of ``work``, if it counts.
     """
 
     def __init__(
         self,
-        work: Callable[[Connection, bool], Done[Result]],
+        work: Callable[[Connection, Beside | None], Done[Result]],
         is_committed: Callable[[Connection], bool],
         ready: Ready[Result] | None = None,
     ) -> None:
@@ -94,16 +106,16 @@ class Job(Generic[Result]):
         """Let the thread that waits, or comes to wait, go on; once in the life of a job."""
         self._woken.release()
 
-    def run(self, connection: Connection, *, is_together: bool = False) -> frozenset[bytes]:
-        """Do the work, and return the keys of its lead; the post's own trouble stays with it."""
+    def run(self, connection: Connection, beside: Beside | None = None) -> Done[Result] | None:
+        """Do the work; the post's own trouble stays with it, and there is nothing done."""
         self.result, self.error, self.lead_id = None, None, None
         try:
-            done = self.work(connection, is_together)
+            done = self.work(connection, beside)
         except CLEAN as error:
             self.error = error
-            return frozenset()
+            return None
         self.result = done.result
-        return done.keys
+        return done
 
     def has_made(self, lead_id: int) -> None:
         """Take note that the rows of ``ready`` are written, and the id that they got."""
@@ -119,24 +131,79 @@ class Job(Generic[Result]):
 
 
 def run_together(connection: Connection, batch: Sequence[Job[Result]]) -> None:
-    """Run the jobs one after another, but write the rows of new leads together.
+    """Run the jobs one after another, but read and write together what can be.
 
     A post finds a lead among those that are stored or, by their keys, among those of the posts
     before it.
     """
     claims.take_soon(connection, {each for job in batch for each in job.claims})
-    found = known(connection, {each for job in batch for each in job.absent})
-    ready: list[Job[Result]] = []
+    sight, pending = _Sight(connection, batch), _Pending[Result](connection)
     for job in batch:
-        if job.ready is not None and found.isdisjoint(job.ready.absent):
-            ready.append(job)
-            found |= job.ready.keys
+        if job.ready is not None and sight.has_nobody(job):
+            pending.jobs.append(job)
+            sight.touched_keys |= job.ready.keys
             continue
-        # Who looks for a lead must find those of the posts before it.
-        _write(connection, ready)
-        ready = []
-        found |= job.run(connection, is_together=True)
-    _write(connection, ready)
+        beside = Beside(fast.MoreRows(connection), sight.of(job))
+        if beside.seen is None:
+            # It looks by itself, and must find what those before it have made.
+            pending.write()
+        done = job.run(connection, beside)
+        if done is not None:
+            pending.rows.append(beside.rows)
+            sight.touched_keys |= done.keys
+            sight.touched_leads.add(done.lead_id)
+    pending.write()
+
+
+class _Sight:
+    """What is read for a batch at its start: who has the keys of its posts.
+
+    It does not count where a post of the batch has touched the same keys or the same lead since.
+    """
+
+    def __init__(self, connection: Connection, batch: Sequence[Job[Any]]) -> None:
+        absent = {each for job in batch for each in job.absent}
+        self._known = known(connection, absent) if absent else {}
+        self.touched_keys: set[bytes] = set()
+        self.touched_leads: set[int] = set()
+        alone = {ids.pop() for job in batch if len(ids := self._candidates(job)) == 1}
+        self._leads = writing.lock_leads(connection, alone)
+
+    def has_nobody(self, job: Job[Any]) -> bool:
+        """Whether no lead has any of the keys that none may have."""
+        absent = job.absent
+        return self._known.keys().isdisjoint(absent) and self.touched_keys.isdisjoint(absent)
+
+    def of(self, job: Job[Any]) -> Seen | None:
+        """Return the lead that has keys of the post, if there is just one and it is as it was."""
+        if not self.touched_keys.isdisjoint(job.absent):
+            return None
+        ids = self._candidates(job)
+        if len(ids) != 1 or not ids.isdisjoint(self.touched_leads):
+            return None
+        stored = self._leads.get(ids.pop())
+        if stored is None:
+            return None
+        return Seen(stored, tuple(each for each in job.absent if each in self._known))
+
+    def _candidates(self, job: Job[Any]) -> set[int]:
+        return {lead_id for each in job.absent for lead_id in self._known.get(each, ())}
+
+
+class _Pending(Generic[Result]):
+    """What is decided and not yet written: new leads, and what becomes of others."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.jobs: list[Job[Result]] = []
+        self.rows: list[fast.MoreRows] = []
+
+    def write(self) -> None:
+        """Write it."""
+        if self.jobs:
+            keep_ids(self.jobs, fast.write(self._connection, rows_of(self.jobs)))
+        fast.add(self._connection, self.rows)
+        self.jobs, self.rows = [], []
 
 
 def keep_ids(jobs: Sequence[Job[Result]], ids: Sequence[int]) -> None:
@@ -148,9 +215,3 @@ def keep_ids(jobs: Sequence[Job[Result]], ids: Sequence[int]) -> None:
 def rows_of(jobs: Sequence[Job[Result]]) -> list[fast.Rows]:
     """Return the rows of the jobs that have some ready."""
     return [job.ready.rows for job in jobs if job.ready is not None]
-
-
-def _write(connection: Connection, jobs: Sequence[Job[Result]]) -> None:
-    """Write the rows that are ready."""
-    if jobs:
-        keep_ids(jobs, fast.write(connection, rows_of(jobs)))

@@ -1,6 +1,6 @@
 """Which stored lead a post means: by its ids, or by the match rules that it asks for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +8,12 @@ from sqlalchemy import Connection, bindparam, select
 
 from gateway.contract import MatchRule, Parsed, System
 from gateway.errors import LeadNotFound
-from gateway.matching import Match, ReadLeads, digest, find_match
+from gateway.matching import Candidate, Match, ReadLeads, digest, find_match, still_matches
 from gateway.models import LeadMerge
-from gateway.store.writing import find_by_external_id
+from gateway.store.keys import read_values, values_of
+from gateway.store.planning import Stored
+from gateway.store.posts import Post, posted
+from gateway.store.writing import Lock, find_by_external_id, read_lead
 
 EXTERNAL_ID = "external_id"
 
@@ -31,6 +34,22 @@ class Found:
     match: Match = field(default_factory=Match)
     new_external_id: bool = False
     taken_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The one lead that has keys of a post: read for it already, and locked.
+
+    ``digests`` are those keys. They are claimed, so nobody else has come by one since.
+    """
+
+    stored: Stored
+    digests: tuple[bytes, ...]
+
+    @property
+    def candidate(self) -> Candidate:
+        """The lead as matching looks at it."""
+        return self.stored.row["lead_id"], list(self.digests)
 
 
 NOBODY = Found()
@@ -58,19 +77,106 @@ def chosen_rules(parsed: Parsed, system: System) -> list[MatchRule]:
     return asked or [system.match_rules[name] for name in system.settings.GATEWAY_DEFAULT_MATCH]
 
 
-def locate(
+def find(
+    post: Post,
     connection: Connection,
-    parsed: Parsed,
     rules: Sequence[MatchRule],
     *,
-    posted: Callable[[], Mapping[str, Any]],
-    read: ReadLeads,
-) -> Found:
-    """Return the lead that ``parsed`` means.
+    lock: Lock,
+    seen: Seen | None = None,
+) -> tuple[Found, Stored | None]:
+    """Return which lead the post means, and that lead as stored, locked as ``lock`` says.
 
-    ``posted`` gives its values as ``rules`` see them, ``read`` the stored leads that a rule must
-    confirm. Raises LeadNotFound where an update names an external id that finds nothing.
+    Raises LeadNotFound.
     """
+    if not rules and is_plain_insert(post.parsed):
+        return NOBODY, None
+    gone = 0
+    held: set[int] = set()
+    while gone < 2:
+        found, stored, is_confirmed = _look(post, connection, rules, lock=lock, seen=seen)
+        if found.lead_id is None:
+            return found, None
+        if stored is None:
+            # Merged away while we waited for its row: found again as its survivor.
+            gone += 1
+        elif (
+            lock is Lock.NONE
+            or is_confirmed
+            or found.lead_id in held
+            or _is_still_meant(found, stored, post, rules)
+        ):
+            return found, stored
+        else:
+            # Changed while we waited, say its zip, which is in no key. Nobody else changes it now,
+            # so the next look sees what counts.
+            held.add(found.lead_id)
+    raise LeadNotFound("lead_id: there is no such lead to update", field="lead_id")
+
+
+def _look(
+    post: Post,
+    connection: Connection,
+    rules: Sequence[MatchRule],
+    *,
+    lock: Lock,
+    seen: Seen | None,
+) -> tuple[Found, Stored | None, bool]:
+    """Return which lead the post means, that lead as stored, and whether it cannot change now.
+
+    The last says that its rule has confirmed it as it is with its row locked. The keys by which it
+    was found cannot leave it either: they are claimed, or the decision is thrown away.
+    """
+    changes = post.parsed.changes
+    with_tags = "tags" in changes or "tag_append" in changes
+    leads = {} if seen is None else {seen.stored.row["lead_id"]: seen.stored}
+
+    def read_one(lead_id: int) -> Stored | None:
+        if lead_id not in leads:
+            stored = read_lead(connection, lead_id, with_tags=with_tags, lock=lock)
+            if stored is None:
+                return None
+            leads[lead_id] = stored
+        return leads[lead_id]
+
+    def read(lead_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        # A lone candidate, as nearly always, is nearly always the lead: locked at once, it need
+        # not be read again. Of several most are let go, and others may be waiting to change them.
+        if len(lead_ids) > 1:
+            return read_values(connection, lead_ids)
+        return {each: values_of(lead.row) for each in lead_ids if (lead := read_one(each))}
+
+    found = _locate(connection, post, rules, read=read, seen=seen)
+    if found.lead_id is None:
+        return found, None, False
+    is_confirmed = (
+        found.lead_id in leads
+        and found.match.rule is not None
+        and post.system.match_rules[found.match.rule].confirm is not None
+    )
+    return found, read_one(found.lead_id), is_confirmed
+
+
+def _is_still_meant(found: Found, stored: Stored, post: Post, rules: Sequence[MatchRule]) -> bool:
+    if found.match.lead_id is None:
+        return True
+    return still_matches(found.match, posted(post), values_of(stored.row), rules)
+
+
+def _locate(
+    connection: Connection,
+    post: Post,
+    rules: Sequence[MatchRule],
+    *,
+    read: ReadLeads,
+    seen: Seen | None,
+) -> Found:
+    """Return the lead that ``post`` means.
+
+    ``read`` gives the stored leads that a rule must confirm. Raises LeadNotFound where an update
+    names an external id that finds nothing.
+    """
+    parsed = post.parsed
     lead_id, external_id = parsed.changes.get("lead_id"), parsed.changes.get(EXTERNAL_ID)
     holder = None
     if external_id is not None:
@@ -93,7 +199,8 @@ def locate(
         return Found(lead_id=holder, by=EXTERNAL_ID)
     if not rules:
         return Found(new_external_id=is_new)
-    match = find_match(connection, posted(), rules, read=read)
+    candidates = None if seen is None else [[seen.candidate]]
+    match = find_match(connection, posted(post), rules, read=read, candidates=candidates)
     by = None if match.lead_id is None else "match"
     return Found(lead_id=match.lead_id, by=by, match=match, new_external_id=is_new)
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from gateway.store.deciding import Decision, Post
+from gateway.store.deciding import Decision
+from gateway.store.posts import Post
 from gateway.store.references import NewPool, make_pool
 
 

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.contract import LeadEvent, Upload
-from gateway.store.deciding import Decision, Post
+from gateway.store.deciding import Decision
 from gateway.store.history import changes_of
 from gateway.store.keys import values_of
 from gateway.store.planning import WIRE_NAMES, Stored
+from gateway.store.posts import Post
 
 CREATED, UPDATED = "created", "updated"
 

@@ -1,6 +1,6 @@
 """The Core statements of a post, prebuilt, and the functions that run them in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -29,6 +29,18 @@ _read_lead = select(_lead).where(_lead.c.lead_id == bindparam("id"))
 # Sets the columns that it is given values for: one made for them each time took a tenth of a post.
 _update_lead = update(_lead).where(_lead.c.lead_id == bindparam("id"))
 _read_tags = select(_tag.c.label).where(_tag.c.lead_id == bindparam("id")).order_by(_tag.c.position)
+_ids: Any = bindparam("ids", expanding=True)
+# For a list MariaDB may walk the table, and meet the rows that others hold.
+_lock_leads = (
+    select(_lead)
+    .where(_lead.c.lead_id.in_(_ids))
+    .with_hint(_lead, "FORCE INDEX (PRIMARY)", "mysql")
+    .with_hint(_lead, "FORCE INDEX (PRIMARY)", "mariadb")
+    .with_for_update(nowait=True)
+)
+_read_tags_of_all = (
+    select(_tag.c.lead_id, _tag.c.label).where(_tag.c.lead_id.in_(_ids)).order_by(_tag.c.position)
+)
 _delete_tags = delete(_tag).where(_tag.c.lead_id == bindparam("id"))
 _find_external = select(_external.c.lead_id).where(_external.c.external_id == bindparam("id"))
 
@@ -70,6 +82,19 @@ def read_lead(
     if with_tags:
         tags = connection.execute(_read_tags, {"id": lead_id}).scalars().all()
     return Stored(row=vault_of(connection).open_row(row), tags=tags)
+
+
+def lock_leads(connection: Connection, lead_ids: Collection[int]) -> dict[int, Stored]:
+    """Return the leads that there are by id, locked. Raises where somebody else holds one."""
+    if not lead_ids:
+        return {}
+    given = {"ids": sorted(lead_ids)}
+    rows = connection.execute(_lock_leads, given).mappings().all()
+    tags: dict[int, list[str]] = {}
+    for lead_id, label in connection.execute(_read_tags_of_all, given):
+        tags.setdefault(lead_id, []).append(label)
+    opened = map(vault_of(connection).open_row, rows)
+    return {row["lead_id"]: Stored(row=row, tags=tags.get(row["lead_id"], ())) for row in opened}
 
 
 def find_by_external_id(connection: Connection, external_id: str) -> int | None:

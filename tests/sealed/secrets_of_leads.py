@@ -13,7 +13,7 @@ from gateway.testing import Gateway
 from tests.cli_runner import done, shown
 from tests.test_sealing import KEYS
 
-PLAIN = "Qzv"
+PLAIN = "QzvQzv"
 """Stands in what is sensitive; four characters of it may be shown."""
 
 

@@ -4,11 +4,10 @@ What is written is not said here a second time. A post writes into ``Rows`` as i
 connection, by the same functions; here is only how those rows then reach the database: on
 PostgreSQL all of them in one statement, elsewhere in one a table. Whatever needs to read, change or
 delete is no business of ``Rows``, which raises NeedsConnection; such a post goes the plain way. Of
-a post that changes a lead, ``adding`` takes at least the rows that it adds.
+a post that changes a lead ``MoreRows`` takes what it adds, and the lead's new values.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,14 +16,24 @@ from sqlalchemy import Connection, Dialect, Engine, Table
 from gateway import database
 from gateway.driver import driver_of
 from gateway.store.fast import in_block, in_json
-from gateway.store.fast.columns import Columns, columns_of, insert_into
+from gateway.store.fast.columns import Columns, columns_named, columns_of, insert_into
 from gateway.store.fast.parts import in_parts
-from gateway.store.fast.rows import MoreRows, NeedsConnection, Row, Rows, of_one, together
+from gateway.store.fast.rows import (
+    KEY,
+    LEAD,
+    MoreRows,
+    NeedsConnection,
+    Row,
+    Rows,
+    merged,
+    together,
+)
 
 __all__ = [
+    "MoreRows",
     "NeedsConnection",
     "Rows",
-    "adding",
+    "add",
     "can_write",
     "write",
     "write_for_good",
@@ -44,17 +53,12 @@ def write(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     return _write(connection, posts, commit=False)
 
 
-@contextmanager
-def adding(connection: Connection) -> Iterator[Connection]:
-    """Give what stands for ``connection``, and at the end write the rows that were inserted by it.
-
-    They are those of one lead, which is there. Every other statement runs when it comes.
-    """
-    more = MoreRows(connection)
-    yield more.as_connection()
-    if more.tables:
-        with driver_of(connection, "what a lead gets") as driver:
-            _ADD[connection.dialect.name](driver, connection.dialect, of_one(more))
+def add(connection: Connection, posts: Sequence[MoreRows]) -> None:
+    """Write what ``posts`` add to leads that are there, another lead each, and what they change."""
+    rows, changes = merged(posts)
+    if rows or changes:
+        with driver_of(connection, "what becomes of a lead") as driver:
+            _ADD[connection.dialect.name](driver, connection.dialect, rows, changes)
 
 
 def writes_for_good(engine: Engine) -> bool:
@@ -82,11 +86,21 @@ def _write_sqlite(
     # Nobody else writes until this transaction ends, so the ids can be counted here.
     (last,) = driver.execute(_LAST_ID).fetchone()
     ids = [last + number for number in range(1, len(posts) + 1)]
-    _add_sqlite(driver, dialect, together(posts, ids))
+    _insert_sqlite(driver, dialect, together(posts, ids))
     return ids
 
 
-def _add_sqlite(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
+def _add_sqlite(
+    driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]], changes: Sequence[Row]
+) -> None:
+    for change in changes:
+        names = tuple(name for name in change if name != KEY)
+        columns = columns_named(LEAD, dialect, (*names, KEY))
+        driver.execute(_change(dialect, columns.names), columns.values([change]))
+    _insert_sqlite(driver, dialect, rows)
+
+
+def _insert_sqlite(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
     for table, each in rows.items():
         columns = columns_of(table, dialect, with_key=True)
         # Of executemany every row lets another thread run, and then waits for it.
@@ -104,7 +118,7 @@ _WRITE: Mapping[str, Callable[..., list[int]]] = {
     "mysql": in_block.write,
     "mariadb": in_block.write,
 }
-_ADD: Mapping[str, Callable[[Any, Dialect, Mapping[Table, Sequence[Row]]], None]] = {
+_ADD: Mapping[str, Callable[..., None]] = {
     "sqlite": _add_sqlite,
     "postgresql": in_json.add,
     "mysql": in_block.add,
@@ -117,3 +131,10 @@ def _statement(table: Table, dialect: Dialect, columns: Columns, rows: int) -> s
     """Return the statement for so many rows, with a mark for each value."""
     row = f"({', '.join(['?'] * len(columns.names))})"
     return f"{insert_into(table, dialect, columns)} {', '.join([row] * rows)}"
+
+
+@lru_cache(maxsize=1024)
+def _change(dialect: Dialect, names: tuple[str, ...]) -> str:
+    """Return the statement that changes a lead; the last of ``names`` is that of its id."""
+    values = ", ".join(f"{dialect.identifier_preparer.quote(name)} = ?" for name in names[:-1])
+    return f"UPDATE lead SET {values} WHERE lead_id = ?"  # noqa: S608

@@ -1,6 +1,6 @@
 """What of a row goes into which column, for statements that are put together here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -49,6 +49,16 @@ def columns_of(table: Table, dialect: Dialect, *, with_key: bool) -> Columns:
         for column in table.c
         if column is not table.autoincrement_column or (with_key and table is LEAD)
     ]
+    return _columns(columns, dialect)
+
+
+@lru_cache(maxsize=256)
+def columns_named(table: Table, dialect: Dialect, names: tuple[str, ...]) -> Columns:
+    """Return these columns, of a row that has them all."""
+    return _columns([table.c[name] for name in names], dialect)
+
+
+def _columns(columns: Sequence[Column[Any]], dialect: Dialect) -> Columns:
     adapt = [
         (place, process)
         for place, column in enumerate(columns)

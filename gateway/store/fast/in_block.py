@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Dialect, Table
 
-from gateway.store.fast.columns import columns_of, insert_into
-from gateway.store.fast.rows import LEAD, Row, Rows, together
+from gateway.store.fast.columns import columns_named, columns_of, insert_into
+from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
 
 _LONGEST_BLOCK = 1_000_000
 """Characters of up to four bytes; MariaDB takes 16 MB in one packet and breaks the connection over
@@ -27,30 +27,22 @@ def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool)
         ids += [lead_id for (lead_id,) in cursor]
     rows = together(posts, ids)
     del rows[LEAD]
-    _write(cursor, literals, dialect, rows, commit=commit)
+    statements = list(_inserts_of_all(literals, dialect, rows))
+    _run(cursor, [*statements, "COMMIT"] if commit else statements)
     return ids
 
 
-def add(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
-    """Write ``rows`` of leads that are there."""
-    _write(driver.cursor(), _Literals(driver, dialect), dialect, rows, commit=False)
-
-
-def _write(
-    cursor: Any,
-    literals: "_Literals",
-    dialect: Dialect,
-    rows: Mapping[Table, Sequence[Row]],
-    *,
-    commit: bool,
+def add(
+    driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]], changes: Sequence[Row]
 ) -> None:
-    statements = [
-        statement
-        for table, each in rows.items()
-        for statement in _inserts(literals, dialect, table, each)
-    ]
-    if commit:
-        statements.append("COMMIT")
+    """Write ``rows`` of leads that are there, and what changes of these."""
+    literals = _Literals(driver, dialect)
+    statements = [_update(literals, dialect, each) for each in changes]
+    statements += _inserts_of_all(literals, dialect, rows)
+    _run(driver.cursor(), statements)
+
+
+def _run(cursor: Any, statements: list[str]) -> None:
     if sum(map(len, statements)) <= _LONGEST_BLOCK:
         # A compound statement of MariaDB's; several statements in one text would open a door to
         # whoever found a hole in the quoting.
@@ -80,6 +72,24 @@ def _as_text(driver: Any, value: Any) -> str:
         return f"X'{value.hex()}'"
     text: str = driver.literal(value).decode(driver.encoding)
     return text
+
+
+def _update(literals: _Literals, dialect: Dialect, change: Row) -> str:
+    columns = columns_named(LEAD, dialect, tuple(change))
+    quote = dialect.identifier_preparer.quote
+    values = [
+        f"{quote(name)}={literals[value]}"
+        for name, value in zip(columns.names, columns.values([change]), strict=True)
+        if name != KEY
+    ]
+    return f"UPDATE lead SET {','.join(values)} WHERE lead_id={literals[change[KEY]]}"  # noqa: S608
+
+
+def _inserts_of_all(
+    literals: _Literals, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]
+) -> Iterator[str]:
+    for table, each in rows.items():
+        yield from _inserts(literals, dialect, table, each)
 
 
 def _inserts(

@@ -6,12 +6,15 @@ from functools import lru_cache
 from typing import Any
 
 from psycopg import RawCursor
-from sqlalchemy import Dialect, Table
+from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
 from gateway.json_text import as_json
 from gateway.store.fast.columns import as_utc
 from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
+
+_DIALECT = postgresql.dialect()
+_quote = _DIALECT.identifier_preparer.quote
 
 
 def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, commit: bool) -> list[int]:
@@ -26,11 +29,24 @@ def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, commit: bool) -> li
     return [lead_id for (lead_id,) in made]
 
 
-def add(driver: Any, _: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
-    """Write ``rows`` of leads that are there, in one statement."""
-    tables = _in_order(rows)
-    sent = tuple(_as_text(rows[table]) for table in tables)
-    RawCursor(driver).execute(_addition(tables), sent, prepare=True)
+def add(
+    driver: Any, _: Dialect, rows: Mapping[Table, Sequence[Row]], changes: Sequence[Row]
+) -> None:
+    """Write ``rows`` of leads that are there, and what changes of these, in one statement."""
+    tables, changed = _in_order(rows), _by_columns(changes)
+    sent = (
+        *(_as_text(rows[table]) for table in tables),
+        *(_as_text(each) for each in changed.values()),
+    )
+    RawCursor(driver).execute(_addition(tables, tuple(changed)), sent, prepare=True)
+
+
+def _by_columns(changes: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
+    """Return the changes by the names of their columns, that of the id among them."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for change in changes:
+        found.setdefault(tuple(sorted(change)), []).append(change)
+    return dict(sorted(found.items()))
 
 
 def _in_order(tables: Iterable[Table]) -> tuple[Table, ...]:
@@ -73,32 +89,49 @@ def _statement(tables: tuple[Table, ...]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _addition(tables: tuple[Table, ...]) -> str:
-    """Return the one statement that writes rows of these tables as they are."""
+def _addition(tables: tuple[Table, ...], changed: tuple[tuple[str, ...], ...]) -> str:
+    """Return the one statement that writes rows of these tables as they are, and changes leads: for
+    each of ``changed`` those with these columns."""
     parts = [_insert(table, place, with_ids=False) for place, table in enumerate(tables, start=1)]
+    parts += [_update(names, len(tables) + n) for n, names in enumerate(changed, start=1)]
     return f"WITH {', '.join(parts)} SELECT"
+
+
+def _update(names: tuple[str, ...], place: int) -> str:
+    columns = [LEAD.c[name] for name in names]
+    values = ", ".join(
+        f"{_quote(column.name)} = sent.{_quote(column.name)}"
+        for column in columns
+        if column.name != KEY
+    )
+    return (
+        f"changed_{place} AS (UPDATE lead SET {values} FROM json_to_recordset(${place}::json) "  # noqa: S608
+        f"AS sent({_kinds(columns)}, nth integer) WHERE lead.lead_id = sent.lead_id)"
+    )
 
 
 def _insert(table: Table, place: int, *, with_ids: bool) -> str:
     """Return the part that writes rows of ``table``, which are the parameter at ``place``, with the
     ids that were made, if ``with_ids``."""
-    dialect = postgresql.dialect()
-    quote = dialect.identifier_preparer.quote
     counted = None if table is LEAD else table.autoincrement_column
     columns = [column for column in table.c if column is not counted]
     has_id = with_ids and KEY in table.c
     sources = ", ".join(
-        "made.lead_id" if has_id and column.name == KEY else f"sent.{quote(column.name)}"
-        for column in columns
-    )
-    kinds = ", ".join(
-        f"{quote(column.name)} {column.type.dialect_impl(dialect).compile(dialect)}"
+        "made.lead_id" if has_id and column.name == KEY else f"sent.{_quote(column.name)}"
         for column in columns
     )
     joined = " JOIN made ON made.number = sent.lead_id" if has_id else ""
-    names = ", ".join(quote(column.name) for column in columns)
-    insert = f"INSERT INTO {quote(table.name)} ({names}) SELECT {sources} FROM "  # noqa: S608
+    names = ", ".join(_quote(column.name) for column in columns)
+    insert = f"INSERT INTO {_quote(table.name)} ({names}) SELECT {sources} FROM "  # noqa: S608
     return (
         f"into_{table.name} AS ({insert} json_to_recordset(${place}::json) "
-        f"AS sent({kinds}, nth integer){joined} ORDER BY sent.nth)"
+        f"AS sent({_kinds(columns)}, nth integer){joined} ORDER BY sent.nth)"
+    )
+
+
+def _kinds(columns: Iterable[Column[Any]]) -> str:
+    """Return the columns with their types, as PostgreSQL is told what the JSON holds."""
+    return ", ".join(
+        f"{_quote(column.name)} {column.type.dialect_impl(_DIALECT).compile(_DIALECT)}"
+        for column in columns
     )

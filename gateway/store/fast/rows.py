@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Insert, Table
+from sqlalchemy import Connection, Engine, Insert, Table, Update
 
 from gateway.models import Lead
 
@@ -51,19 +51,28 @@ class Rows:
 
 
 class MoreRows(Rows):
-    """The rows that a post adds to a lead which is there, gathered; all else goes to the database.
+    """What a post adds to a lead that is there, and its new values; all else runs at once.
 
-    Nothing that a post reads or changes may rest on rows that it has added itself.
+    Nothing that the post reads or changes may rest on what it has written here itself.
     """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.engine)
         self._connection = connection
+        self.changes: list[Row] = []
 
     def execute(self, statement: Any, rows: Any = None) -> Any:
-        """Keep ``rows`` of a plain insert, and run every other statement."""
-        if type(statement) is Insert and rows is not None:
-            return super().execute(statement, rows)
+        """Keep ``rows`` of a plain insert and of a change of the lead, and run all else.
+
+        A change has the values by column, and the id of the lead as ``id``.
+        """
+        if rows is not None:
+            if type(statement) is Insert:
+                return super().execute(statement, rows)
+            if type(statement) is Update and statement.table is LEAD:
+                changed = dict(rows)
+                self.changes.append({KEY: changed.pop("id"), **changed})
+                return self
         return self._connection.execute(statement, rows)
 
     def exec_driver_sql(self, statement: str, *parameters: Any) -> Any:
@@ -85,10 +94,14 @@ def together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]
     return found
 
 
-def of_one(post: Rows) -> dict[Table, list[Row]]:
-    """Return the rows of a post by table, where they have the id of their lead already."""
-    _sort(post.tables)
-    return post.tables
+def merged(posts: Sequence[MoreRows]) -> tuple[dict[Table, list[Row]], list[Row]]:
+    """Return the rows of all posts by table, and the changes of their leads."""
+    found: dict[Table, list[Row]] = {}
+    for post in posts:
+        for table, rows in post.tables.items():
+            found.setdefault(table, []).extend(rows)
+    _sort(found)
+    return found, [each for post in posts for each in post.changes]
 
 
 def _sort(found: Mapping[Table, list[Row]]) -> None:

@@ -1,0 +1,147 @@
+"""Posts that share a transaction do what they would do one after another."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from stored_rows import keys_are_right
+
+from gateway.store import claims, group
+from gateway.testing import Gateway
+from tests.test_fast import clear, comparable, plain, written
+
+MakeGateway = Callable[..., Gateway]
+Post = dict[str, str]
+
+PHONES = ["503 555 0100", "503 555 0111"]
+EMAILS = ["ann@example.com", "bob@example.com"]
+PEOPLE = {
+    "full_name": st.sampled_from(["Ann Lee", "Ann Lee Jr", "Bob Ray"]),
+    "phone": st.sampled_from(PHONES),
+    "cell": st.sampled_from(PHONES),
+    "email": st.sampled_from(EMAILS),
+    "address": st.sampled_from(["12 North First Street", "PO Box 7"]),
+    "zip": st.sampled_from(["97201", "10001"]),
+    "company": st.sampled_from(["One", "Two", ""]),
+    "tags": st.sampled_from(["a", "b,c", "a,b"]),
+    "tag_append": st.sampled_from(["1", "0"]),
+    "note": st.sampled_from(["hello", "again"]),
+    "source": st.sampled_from(["web", "radio"]),
+}
+RULES: list[Post] = [
+    {},
+    {"match_update": "1"},
+    *(
+        {"match_update": "1", f"match_{rule}": "1"}
+        for rule in ("phone", "email", "name_and_phone", "name_and_address")
+    ),
+    {"match_update": "1", "match_phone": "1", "match_email": "1"},
+]
+POSTS = st.lists(
+    st.builds(
+        lambda fields, rules: fields | rules,
+        st.fixed_dictionaries({}, optional=PEOPLE),
+        st.sampled_from(RULES),
+    ).filter(lambda post: not post.keys() <= {"match_update", "tag_append"}),
+    min_size=2,
+    max_size=7,
+)
+BY_PHONE = {"match_update": "1", "match_phone": "1"}
+ANN = {"full_name": "Ann Lee", "phone": PHONES[0]}
+
+
+@pytest.fixture
+def gateway(make_gateway: MakeGateway) -> Gateway:
+    made = make_gateway()
+    made.send(full_name="The first connection finds out what the server can do")
+    return made
+
+
+def one_after_another(gateway: Gateway, posts: Sequence[Post]) -> list[Any]:
+    return [gateway.send(**post) for post in posts]
+
+
+def in_one_batch(gateway: Gateway, posts: Sequence[Post]) -> list[Any]:
+    """Return the answers to posts that wait for one batch, in this order."""
+    waiting, commit = gateway.system.group._queue, group.Group._commit
+    is_first = threading.Event()
+
+    def until(count: int) -> None:
+        end = time.monotonic() + 10
+        while len(waiting) < count:
+            assert time.monotonic() < end, "a post is not in the queue"
+            time.sleep(0.0005)
+
+    def slow(self: Any, engine: Any, batch: list[Any]) -> None:
+        if not is_first.is_set():
+            is_first.set()
+            until(len(posts))
+        commit(self, engine, batch)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(posts)) as threads:
+        patch.setattr(group.Group, "_commit", slow)
+        running = []
+        for number, post in enumerate(posts, start=1):
+            running.append(threads.submit(gateway.send, **post))
+            if number < len(posts):
+                until(number)
+        return [each.result() for each in running]
+
+
+def told(gateway: Gateway, answers: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what was answered and stored, whatever ids it has."""
+    places = {answer.lead_id: n for n, answer in reversed(list(enumerate(answers)))}
+    shown = [(each.status, each.status_message, places[each.lead_id]) for each in answers]
+    tables = [sorted(repr(_without_ids(row)) for row in table) for table in written(gateway)]
+    return shown, tables
+
+
+def _without_ids(row: Mapping[str, Any]) -> dict[str, Any]:
+    kept = comparable(row)
+    for name, value in kept.items():
+        if isinstance(value, dict) and "others" in value:
+            kept[name] = {**value, "others": len(value["others"])}
+    return kept
+
+
+@settings(max_examples=60)
+@given(stored=POSTS, posts=POSTS)
+@example(stored=[ANN, ANN], posts=[{**ANN, **BY_PHONE, "note": "n"}, {**ANN, "tags": "a"}])
+@example(stored=[ANN], posts=[{**ANN, **BY_PHONE, "note": f"{n}", "tags": "a"} for n in range(5)])
+@example(
+    stored=[{**ANN, "email": EMAILS[0]}],
+    posts=[
+        {"match_update": "1", "match_email": "1", "email": EMAILS[0], "phone": PHONES[1]},
+        {**BY_PHONE, "phone": PHONES[1], "company": "by its new phone"},
+        {**BY_PHONE, "phone": PHONES[0], "company": "by its old phone"},
+    ],
+)
+def test_batch_does_what_its_posts_do_one_after_another(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, stored: list[Post], posts: list[Post]
+) -> None:
+    found: list[Any] = []
+    unclaimed: list[Any] = []
+    make = claims.Unclaimed.__init__
+
+    def noted(self: claims.Unclaimed, digests: Iterable[bytes]) -> None:
+        unclaimed.append(self)
+        make(self, digests)
+
+    for send in (one_after_another, in_one_batch):
+        clear(gateway)
+        with plain(monkeypatch):
+            one_after_another(gateway, stored)
+        unclaimed.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(claims.Unclaimed, "__init__", noted)
+            answers = send(gateway, posts)
+        found.append(told(gateway, answers))
+        assert keys_are_right(gateway)
+    # Who needs more claims comes after the others, which is another order.
+    assume(not unclaimed)
+    assert found[0] == found[1]
