@@ -1,21 +1,21 @@
 """Claims: no post writes while a key that its decision rests on is not claimed."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from stored_rows import add, keys_are_right, lead, rows
 
 from gateway.matching import keys_of
 from gateway.models import MatchClaim
-from gateway.store import ATTEMPTS, LAST_ATTEMPTS, fast
+from gateway.store import ATTEMPTS, LAST_ATTEMPTS, claims, fast
 from gateway.testing import Gateway
 
 PHONE = "503-555-0101"
 POST = {"full_name": "Ann Lee", "phone": PHONE, "match_update": 1, "match_name_and_phone": 1}
-CLAIM, WRITE = "INSERT INTO match_claim", fast.add
+HOLD, WRITE = claims._hold, fast.add
 
 
 def takes_claims(gateway: Gateway) -> bool:
@@ -34,14 +34,14 @@ class Rival:
         self.unclaimed: list[set[bytes]] = []
         self._post = threading.get_ident()
 
-    def look(self, *arguments: Any) -> None:
-        if threading.get_ident() != self._post:
-            return
-        if CLAIM in arguments[2] and self.done < self.times:
+    def hold(self, *arguments: Any) -> None:
+        """Claim as the store does, but first change the lead."""
+        if threading.get_ident() == self._post and self.done < self.times:
             self.done += 1
             worker = threading.Thread(target=self._change)
             worker.start()
             worker.join()
+        HOLD(*arguments)
 
     def write(self, connection: Any, posts: Sequence[Any]) -> None:
         """Write as the store does, but note first which keys are free."""
@@ -68,19 +68,18 @@ class Rival:
 @pytest.fixture
 def rival(
     make_gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[int], Rival]]:
+) -> Callable[[int], Rival]:
     gateway = make_gateway()
     add(gateway, full_name="Ann Lee", phone=PHONE)
     made: list[Rival] = []
 
     def start(times: int) -> Rival:
         made.append(Rival(gateway, times))
-        event.listen(gateway.system.engine, "before_cursor_execute", made[0].look)
+        monkeypatch.setattr(claims, "_hold", made[0].hold)
         monkeypatch.setattr(fast, "add", made[0].write)
         return made[0]
 
-    yield start
-    event.remove(gateway.system.engine, "before_cursor_execute", made[0].look)
+    return start
 
 
 @pytest.mark.parametrize("times", [0, 1, ATTEMPTS, ATTEMPTS + LAST_ATTEMPTS - 2])

@@ -10,6 +10,7 @@ from stored_rows import add, keys_are_right, lead, rows
 
 from gateway.matching import keys_of
 from gateway.models import Lead, MatchClaim
+from gateway.store import claims
 from gateway.store.locating import external_id_digest
 from gateway.store.merging import CannotMerge, merge
 from gateway.testing import Gateway, Response
@@ -53,7 +54,7 @@ def can_write_at_once(gateway: Gateway) -> bool:
 
 @pytest.mark.parametrize("known", ["lead_id", "external_id", "match"])
 def test_post_that_has_found_a_lead_reaches_its_survivor_when_it_is_gone(
-    gateway: Gateway, before: Watch, known: str
+    gateway: Gateway, before: Watch, monkeypatch: pytest.MonkeyPatch, known: str
 ) -> None:
     keep = add(gateway, city="Reno")
     other = add(gateway, full_name="Ann Lee", phone="555-010-0001", external_id="B")
@@ -66,11 +67,19 @@ def test_post_that_has_found_a_lead_reaches_its_survivor_when_it_is_gone(
     waits = threading.Event()
 
     def post() -> None:
-        if can_write_at_once(gateway):
-            before(LOCK_LEAD if known == "lead_id" else "INSERT", waits.set)
+        if can_write_at_once(gateway) and known == "lead_id":
+            before(LOCK_LEAD, waits.set)
         answers.append(gateway.send(**sent, note="x"))
 
     worker = threading.Thread(target=post)
+    take = claims.take
+
+    def noted(*arguments: Any) -> None:
+        if known != "lead_id" and threading.current_thread() is worker:
+            waits.set()
+        take(*arguments)
+
+    monkeypatch.setattr(claims, "take", noted)
 
     def let_it_come() -> None:
         # It has found the lead, or stands before the claims, when the lead's row goes.

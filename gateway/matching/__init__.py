@@ -1,6 +1,7 @@
 """Step 4: the lead that a post belongs to.
 
-``keys`` digests what a rule says, ``finding`` looks it up, ``rules`` are those of every system.
+``keys`` digests what a rule says, ``finding`` looks it up, ``known`` does for many posts at once,
+``rules`` are those of every system.
 """
 
 from gateway.matching.finding import (
@@ -8,11 +9,11 @@ from gateway.matching.finding import (
     Match,
     ReadLeads,
     find_match,
-    known,
     no_match,
     still_matches,
 )
 from gateway.matching.keys import BadRule, confirms, digest, keys_of
+from gateway.matching.known import known
 
 __all__ = [
     "BadRule",

@@ -28,9 +28,6 @@ NAMED_CANDIDATES = 10
 MOST_RANGES = 250
 """Keys of one look-up; SQLite joins at most 500 selects in a statement."""
 
-FEW = 8
-"""Keys of which ``known`` asks for as many at a time, or for twice as many, and so on."""
-
 Lead = Mapping[str, Any]
 ReadLeads = Callable[[Sequence[int]], Mapping[int, Lead]]
 """Gives the values of stored leads by id; a lead that is gone is not among them."""
@@ -103,18 +100,6 @@ def no_match(new: Lead, rules: Sequence[MatchRule]) -> Match:
     return _nobody(keys_of(new, rules), rules, cut_off=False)
 
 
-def known(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, list[int]]:
-    """Return those of ``digests`` that leads have as a key: each with the first of these leads."""
-    wanted = sorted(set(digests))
-    # Filled up, so that there are few statements for the database to prepare.
-    wanted += wanted[-1:] * (-len(wanted) % FEW)
-    rows = _page(connection, wanted, 0)
-    found: dict[bytes, list[int]] = {}
-    for lead_id, digest in dict.fromkeys((row[0], bytes(row[1])) for row in rows):
-        found.setdefault(digest, []).append(lead_id)
-    return found
-
-
 def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool) -> Match:
     asked = tuple(dict.fromkeys(rule.name for rule in rules))
     names = set(digests.values())
@@ -140,7 +125,7 @@ def pages(connection: Connection, digests: Sequence[bytes]) -> Iterable[list[Can
         return
     after = 0
     while True:
-        rows = _page(connection, digests, after)
+        rows = page(connection, digests, after)
         full = [
             max(lead_id for lead_id, found in rows if found == each)
             for each in digests
@@ -158,7 +143,7 @@ def pages(connection: Connection, digests: Sequence[bytes]) -> Iterable[list[Can
 
 def _newest(connection: Connection, digests: Sequence[bytes], *, after: int) -> list[Candidate]:
     """Return the newest candidates of each of ``digests``, lowest id first."""
-    return _by_lead(_page(connection, digests, after, newest=True))
+    return _by_lead(page(connection, digests, after, newest=True))
 
 
 def _by_lead(rows: Iterable[tuple[int, bytes]]) -> list[Candidate]:
@@ -168,9 +153,11 @@ def _by_lead(rows: Iterable[tuple[int, bytes]]) -> list[Candidate]:
     return sorted(shared.items())
 
 
-def _page(
+def page(
     connection: Connection, digests: Sequence[bytes], after: int, *, newest: bool = False
 ) -> list[Any]:
+    """Return lead and digest of the first leads after ``after`` that have each of ``digests``, or
+    with ``newest`` of the last ones; ``PAGE`` at most of each digest."""
     rows: list[Any] = []
     for start in range(0, len(digests), MOST_RANGES):
         some = digests[start : start + MOST_RANGES]

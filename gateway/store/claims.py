@@ -8,9 +8,11 @@ one writer at a time and needs none.
 
 from collections.abc import Collection, Iterable, Iterator
 
+from psycopg import RawCursor
 from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from gateway import database
+from gateway.driver import driver_of
 from gateway.models import MatchClaim
 
 COMMON = bytes(16)
@@ -36,17 +38,22 @@ _free = (
 )
 # One by one: for a list MariaDB may walk the table, and wait for the rows that others hold.
 _delete = delete(_claim).where(_claim.c.digest == bindparam("held"))
-_CLAIM = "INSERT INTO match_claim (digest) VALUES "
-_HOLD = {
-    "postgresql": " ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest",
-    "mysql": " ON DUPLICATE KEY UPDATE digest = VALUES(digest)",
-}
-_HOLD["mariadb"] = _HOLD["mysql"]
-_SOON = {
-    "postgresql": f"SET LOCAL lock_timeout = '{SOON_SECONDS}s'",
-    "mysql": f"SET STATEMENT max_statement_time = {SOON_SECONDS} FOR ",
-}
-_SOON["mariadb"] = _SOON["mysql"]
+# Texts that are always the same, so that the plans are kept.
+_ON_POSTGRESQL = """
+    INSERT INTO match_claim (digest) SELECT wanted.digest FROM unnest($1::bytea[]) AS wanted(digest)
+    ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+"""
+# How long a row is waited for is set before the first one is made.
+_ON_POSTGRESQL_SOON = f"""
+    WITH hurry AS MATERIALIZED (SELECT set_config('lock_timeout', '{SOON_SECONDS}s', true) AS said)
+    INSERT INTO match_claim (digest) SELECT wanted.digest
+    FROM hurry, unnest($1::bytea[]) AS wanted(digest) WHERE hurry.said IS NOT NULL
+    ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+"""  # noqa: S608 a number of our own
+_ON_MARIADB = (
+    "INSERT INTO match_claim (digest) VALUES {rows} ON DUPLICATE KEY UPDATE digest = VALUES(digest)"
+)
+_ON_MARIADB_SOON = f"SET STATEMENT max_statement_time = {SOON_SECONDS} FOR {_ON_MARIADB}"
 
 
 class Unclaimed(Exception):
@@ -72,7 +79,7 @@ def are_needed(connection: Connection) -> bool:
 def take(connection: Connection, digests: Iterable[bytes]) -> None:
     """Lock the row of each digest until the transaction ends, made where there is none."""
     if are_needed(connection):
-        _hold(connection, digests)
+        _hold(connection, digests, _ON_POSTGRESQL, _ON_MARIADB)
 
 
 def take_soon(connection: Connection, digests: Collection[bytes]) -> None:
@@ -81,24 +88,24 @@ def take_soon(connection: Connection, digests: Collection[bytes]) -> None:
     The transaction is then of no use any more. Of MariaDB's it is the claims alone that wait no
     longer, of PostgreSQL's every later statement.
     """
-    if not digests or not are_needed(connection):
-        return
-    soon = _SOON[connection.dialect.name]
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(soon)
-        soon = ""
-    _hold(connection, digests, soon)
+    if digests and are_needed(connection):
+        _hold(connection, digests, _ON_POSTGRESQL_SOON, _ON_MARIADB_SOON)
 
 
-def _hold(connection: Connection, digests: Iterable[bytes], soon: str = "") -> None:
+def _hold(
+    connection: Connection, digests: Iterable[bytes], on_postgresql: str, on_mariadb: str
+) -> None:
     # Sorted, so that no two posts wait for each other in a ring: both engines take the rows of one
     # statement in its order. One statement, because one for each digest took a fifth of a post.
     ordered = sorted(digests)
     for start in range(0, len(ordered), MOST_AT_ONCE):
         some = ordered[start : start + MOST_AT_ONCE]
-        rows = ", ".join(["(%s)"] * len(some))
-        statement = f"{soon}{_CLAIM}{rows}{_HOLD[connection.dialect.name]}"
-        connection.exec_driver_sql(statement, tuple(some))
+        if connection.dialect.name == "postgresql":
+            with driver_of(connection, "claims") as driver:
+                RawCursor(driver).execute(on_postgresql, (some,), prepare=True)
+        else:
+            rows = ", ".join(["(%s)"] * len(some))
+            connection.exec_driver_sql(on_mariadb.format(rows=rows), tuple(some))
 
 
 def purge(engine: Engine, *, batch: int = MOST_AT_ONCE) -> Iterator[int]:
