@@ -62,15 +62,18 @@ def find_match(
     rules: Sequence[MatchRule],
     *,
     read: ReadLeads,
+    digests: Mapping[bytes, str] | None = None,
     candidates: Iterable[list[Candidate]] | None = None,
 ) -> Match:
     """Return the lead with the lowest id that one of ``rules`` takes for ``new``.
 
-    ``read`` gives the values of stored leads by id, for the rules whose equal keys are not enough;
-    ``candidates`` are all leads that have keys of ``new``, where they were looked up already.
+    ``read`` gives the values of stored leads by id, for the rules whose equal keys are not enough.
+    ``digests`` are the keys of ``new``, and ``candidates`` all leads that have some of them, where
+    these are known already.
     """
     by_name = {rule.name: rule for rule in rules}
-    digests = keys_of(new, rules)
+    if digests is None:
+        digests = keys_of(new, rules)
     matches: list[tuple[int, str]] = []
     looked_at, last, cut_off = 0, 0, False
     for page in pages(connection, list(digests)) if candidates is None else candidates:
@@ -95,9 +98,9 @@ def find_match(
     )
 
 
-def no_match(new: Lead, rules: Sequence[MatchRule]) -> Match:
-    """Return what ``find_match`` does where no lead has any of the keys of ``new``."""
-    return _nobody(keys_of(new, rules), rules, cut_off=False)
+def no_match(digests: Mapping[bytes, str], rules: Sequence[MatchRule]) -> Match:
+    """Return what ``find_match`` does where no lead has any of ``digests``."""
+    return _nobody(digests, rules, cut_off=False)
 
 
 def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool) -> Match:

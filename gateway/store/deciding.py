@@ -22,7 +22,7 @@ from gateway.store.locating import (
     is_plain_insert,
 )
 from gateway.store.planning import Plan, Stored, plan
-from gateway.store.posts import Post, posted
+from gateway.store.posts import Post
 from gateway.store.survivorship import keep_spelling, with_whole_address
 from gateway.store.writing import Lock
 
@@ -79,7 +79,7 @@ def first_claims(post: Post) -> frozenset[bytes]:
     if chosen_rules(post.parsed, post.system):
         # By all rules: another post may look for this lead by one that this post does not ask for.
         # Keys that a default of the login adds are claimed when the decision asks for them.
-        claims.update(keys_of(posted(post), post.system.match_rules.values()))
+        claims.update(post.keys)
     if post.parsed.changes.get("external_id") is not None:
         claims.add(external_id_digest(post.parsed.changes["external_id"]))
     return frozenset(claims)
@@ -115,7 +115,9 @@ def decide_unmatched(post: Post, connection: Connection) -> Decision:
     rules = chosen_rules(post.parsed, post.system)
     if not rules or not is_plain_insert(post.parsed):
         return decide(post, connection)
-    return _decision(post, Found(match=no_match(posted(post), rules)), None, rules, connection)
+    return _decision(
+        post, Found(match=no_match(post.keys_by(rules), rules)), None, rules, connection
+    )
 
 
 def _decision(

@@ -12,7 +12,7 @@ from gateway.store.deciding import Decision, decide
 from gateway.store.history import changes_of
 from gateway.store.keys import read_values
 from gateway.store.planning import Stored
-from gateway.store.posts import Post, posted
+from gateway.store.posts import Post
 from gateway.store.reading import shown
 from gateway.store.references import NewPool
 
@@ -41,7 +41,7 @@ def explain(post: Post) -> dict[str, Any]:
 
 
 def _candidates(post: Post, decision: Decision, connection: Connection) -> list[dict[str, Any]]:
-    match, new = decision.found.match, posted(post)
+    match, new = decision.found.match, post.sent
     rules = [post.system.match_rules[name] for name in match.asked]
     names = keys_of(new, rules)
     found = list(islice(chain.from_iterable(pages(connection, sorted(names))), CANDIDATES))

@@ -12,7 +12,7 @@ from gateway.matching import Candidate, Match, ReadLeads, digest, find_match, st
 from gateway.models import LeadMerge
 from gateway.store.keys import read_values, values_of
 from gateway.store.planning import Stored
-from gateway.store.posts import Post, posted
+from gateway.store.posts import Post
 from gateway.store.writing import Lock, find_by_external_id, read_lead
 
 EXTERNAL_ID = "external_id"
@@ -160,7 +160,7 @@ def _look(
 def _is_still_meant(found: Found, stored: Stored, post: Post, rules: Sequence[MatchRule]) -> bool:
     if found.match.lead_id is None:
         return True
-    return still_matches(found.match, posted(post), values_of(stored.row), rules)
+    return still_matches(found.match, post.sent, values_of(stored.row), rules)
 
 
 def _locate(
@@ -200,7 +200,14 @@ def _locate(
     if not rules:
         return Found(new_external_id=is_new)
     candidates = None if seen is None else [[seen.candidate]]
-    match = find_match(connection, posted(post), rules, read=read, candidates=candidates)
+    match = find_match(
+        connection,
+        post.sent,
+        rules,
+        read=read,
+        digests=post.keys_by(rules),
+        candidates=candidates,
+    )
     by = None if match.lead_id is None else "match"
     return Found(lead_id=match.lead_id, by=by, match=match, new_external_id=is_new)
 

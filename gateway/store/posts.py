@@ -1,16 +1,18 @@
 """A post on its way into the store, and what rules see of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from gateway.contract import Caller, Parsed, Rejected, System
+from gateway.contract import Caller, MatchRule, Parsed, Rejected, System
+from gateway.matching import keys_of
 from gateway.store.keys import values_of
 from gateway.store.planning import COLUMNS, columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Post:
     """One post on its way into the store.
 
@@ -40,7 +42,17 @@ class Post:
             if name not in self.parsed.changes
         }
 
+    @cached_property
+    def sent(self) -> dict[str, Any]:
+        """What was sent, as rules see it: in the form in which the store would give it back."""
+        return values_of(columns(self.parsed.changes, self.system.schema, {}))
 
-def posted(post: Post) -> dict[str, Any]:
-    """Return what was sent as rules see it: the form in which the store would give it back."""
-    return values_of(columns(post.parsed.changes, post.system.schema, {}))
+    @cached_property
+    def keys(self) -> dict[bytes, str]:
+        """The match keys of what was sent, each with the name of its rule. Raises BadRule."""
+        return keys_of(self.sent, self.system.match_rules.values())
+
+    def keys_by(self, rules: Iterable[MatchRule]) -> dict[bytes, str]:
+        """Return those of ``keys`` that are of ``rules``."""
+        names = {rule.name for rule in rules}
+        return {digest: name for digest, name in self.keys.items() if name in names}
