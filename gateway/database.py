@@ -33,6 +33,9 @@ _QUIET = {"hide_parameters": True}
 LOCK_SECONDS = 10
 """How long a post waits for a row that somebody holds, before it fails."""
 
+TOGETHER_SECONDS = 0.1
+"""How long posts that share a transaction wait for what another holds, before each goes alone."""
+
 CONNECT_SECONDS = 2
 """How long a post waits for a connection; psycopg makes two of anything less."""
 

@@ -43,12 +43,12 @@ class Rival:
             worker.join()
         HOLD(*arguments)
 
-    def write(self, connection: Any, posts: Sequence[Any]) -> None:
+    def write(self, connection: Any, posts: Sequence[Any], **options: Any) -> None:
         """Write as the store does, but note first which keys are free."""
         is_post = threading.get_ident() == self._post and any(each.changes for each in posts)
         if is_post and takes_claims(self.gateway):
             self.unclaimed.append(self._free())
-        WRITE(connection, posts)
+        WRITE(connection, posts, **options)
 
     def _change(self) -> None:
         answer = self.gateway.send(mode="update", lead_id=1001, email=f"a{self.done}@a.org")

@@ -13,7 +13,7 @@ from stored_rows import count, keys_are_right, rows
 from gateway.commands.lead_set import CREATED, UPDATED
 from gateway.database import LOCK_SECONDS
 from gateway.matching import keys_of
-from gateway.models import Lead, MatchKey
+from gateway.models import Lead, MatchKey, Pool
 from gateway.store import claims
 from gateway.store.group import Group
 from gateway.testing import Gateway
@@ -92,20 +92,29 @@ def holding(gateway: Gateway, hold: Callable[[Connection], Any]) -> Iterator[Non
         connection.rollback()
 
 
-@pytest.mark.parametrize("what", ["claim", "row"])
+@pytest.mark.parametrize("what", ["claim", "row", "pool", "pool of a plain insert"])
 def test_what_somebody_holds_for_long_stops_only_who_needs_it(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, what: str
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
+    gateway = make_gateway(GATEWAY_CREATE_POOLS=True)
     if gateway.system.engine.dialect.name == "sqlite":
         pytest.skip("one writer: who waits, waits for its turn")
-    known = gateway.send(**person(3)).lead_id
+    known = gateway.send(**person(3), pool="One").lead_id
+    posts = [person(n) for n in range(8)]
+    posts[5] = {"full_name": "Ann Lee"}
+    if what == "pool of a plain insert":
+        posts = [{"full_name": f"Ann {n}"} for n in range(8)]
+    if "pool" in what:
+        posts[3] |= {"pool": "One", "phone": "503-555-0199"}
 
     def hold(connection: Connection) -> None:
         if what == "row":
             lead = select(Lead.lead_id).where(Lead.lead_id == known)
             connection.execute(lead.with_for_update())
-        else:
+        elif what == "claim":
             claims.take(connection, keys_of(person(3), gateway.system.match_rules.values()))
+        else:
+            connection.execute(select(Pool.pool_id).with_for_update())
 
     with ThreadPoolExecutor(1) as sender:
         with holding(gateway, hold):
@@ -118,14 +127,12 @@ def test_what_somebody_holds_for_long_stops_only_who_needs_it(
                 return answer
 
             monkeypatch.setattr(gateway, "send", noted)
-            posts = [person(n) for n in range(8)]
-            posts[5] = {"full_name": "Ann Lee"}
             running = sender.submit(held_back, gateway, monkeypatch, posts)
             wait([running], timeout=4)
             assert len(done) == 7
         answers = running.result(LONG)
     assert [answer.status for answer in answers] == [0] * 8
-    assert answers[3].lead_id == known
+    assert (answers[3].lead_id == known) is ("pool" not in what)
     assert keys_are_right(gateway)
 
 

@@ -25,9 +25,6 @@ else, and so never stands in for the claim of a key.
 MOST_AT_ONCE = 1000
 """Rows of one statement; the drivers take more, a log of slow statements does not."""
 
-SOON_SECONDS = 0.05
-"""How long ``take_soon`` waits. Whoever holds a claim is mostly about to commit."""
-
 _claim = MatchClaim.__table__
 _free = (
     select(_claim.c.digest)
@@ -45,7 +42,9 @@ _ON_POSTGRESQL = """
 """
 # How long a row is waited for is set before the first one is made.
 _ON_POSTGRESQL_SOON = f"""
-    WITH hurry AS MATERIALIZED (SELECT set_config('lock_timeout', '{SOON_SECONDS}s', true) AS said)
+    WITH hurry AS MATERIALIZED (
+        SELECT set_config('lock_timeout', '{database.TOGETHER_SECONDS}s', true) AS said
+    )
     INSERT INTO match_claim (digest) SELECT wanted.digest
     FROM hurry, unnest($1::bytea[]) AS wanted(digest) WHERE hurry.said IS NOT NULL
     ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
@@ -53,7 +52,8 @@ _ON_POSTGRESQL_SOON = f"""
 _ON_MARIADB = (
     "INSERT INTO match_claim (digest) VALUES {rows} ON DUPLICATE KEY UPDATE digest = VALUES(digest)"
 )
-_ON_MARIADB_SOON = f"SET STATEMENT max_statement_time = {SOON_SECONDS} FOR {_ON_MARIADB}"
+# Not the wait for a row, of which MariaDB knows none between nothing and a second.
+_SOON = f"SET STATEMENT max_statement_time = {database.TOGETHER_SECONDS} FOR "
 
 
 class Unclaimed(Exception):
@@ -83,13 +83,13 @@ def take(connection: Connection, digests: Iterable[bytes]) -> None:
 
 
 def take_soon(connection: Connection, digests: Collection[bytes]) -> None:
-    """Do what ``take`` does, but raise where that takes longer than ``SOON_SECONDS``.
+    """Do what ``take`` does, but raise where that takes longer than ``database.TOGETHER_SECONDS``.
 
-    The transaction is then of no use any more. Of MariaDB's it is the claims alone that wait no
-    longer, of PostgreSQL's every later statement.
+    The transaction is then of no use any more. On PostgreSQL its later statements wait no longer,
+    either.
     """
     if digests and are_needed(connection):
-        _hold(connection, digests, _ON_POSTGRESQL_SOON, _ON_MARIADB_SOON)
+        _hold(connection, digests, _ON_POSTGRESQL_SOON, _SOON + _ON_MARIADB)
 
 
 def _hold(

@@ -5,7 +5,7 @@ post that waits holds up those beside it, and what they hold holds up still othe
 come whose rows are ready. Some have match rules, and their rows count if no lead has their keys;
 the others find their lead in the same transaction, mostly among those that it has read for all at
 its start. Where one needs what somebody else holds, the transaction fails within
-``claims.SOON_SECONDS``, and each post waits by itself.
+``database.TOGETHER_SECONDS``, and each post waits by itself.
 """
 
 import threading
@@ -201,8 +201,8 @@ class _Pending(Generic[Result]):
     def write(self) -> None:
         """Write it."""
         if self.jobs:
-            keep_ids(self.jobs, fast.write(self._connection, rows_of(self.jobs)))
-        fast.add(self._connection, self.rows)
+            keep_ids(self.jobs, fast.write(self._connection, rows_of(self.jobs), soon=True))
+        fast.add(self._connection, self.rows, soon=True)
         self.jobs, self.rows = [], []
 
 

@@ -48,17 +48,23 @@ def can_write(engine: Engine) -> bool:
     )
 
 
-def write(connection: Connection, posts: Sequence[Rows]) -> list[int]:
-    """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order."""
-    return _write(connection, posts, commit=False)
+def write(connection: Connection, posts: Sequence[Rows], *, soon: bool = False) -> list[int]:
+    """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order.
+
+    With ``soon`` it raises rather than wait long for what another holds: the row of a pool, say.
+    """
+    return _write(connection, posts, soon=soon, commit=False)
 
 
-def add(connection: Connection, posts: Sequence[MoreRows]) -> None:
-    """Write what ``posts`` add to leads that are there, another lead each, and what they change."""
+def add(connection: Connection, posts: Sequence[MoreRows], *, soon: bool = False) -> None:
+    """Write what ``posts`` add to leads that are there, another lead each, and what they change.
+
+    ``soon`` is as for ``write``; on PostgreSQL the transaction is in a hurry since its claims.
+    """
     rows, changes = merged(posts)
     if rows or changes:
         with driver_of(connection, "what becomes of a lead") as driver:
-            _ADD[connection.dialect.name](driver, connection.dialect, rows, changes)
+            _ADD[connection.dialect.name](driver, connection.dialect, rows, changes, soon=soon)
 
 
 def writes_for_good(engine: Engine) -> bool:
@@ -69,19 +75,22 @@ def writes_for_good(engine: Engine) -> bool:
 def write_for_good(engine: Engine, posts: Sequence[Rows]) -> list[int]:
     """Write the rows of ``posts`` in a transaction of their own, committed with the last of them.
 
-    Returns the ids of the leads in order. Where this raises, all may be written or nothing.
+    Returns the ids of the leads in order. Where this raises, as it does rather than wait long for
+    what another holds, all may be written or nothing.
     """
-    return database.at_once(engine, lambda connection: _write(connection, posts, commit=True))
+    return database.at_once(
+        engine, lambda connection: _write(connection, posts, soon=True, commit=True)
+    )
 
 
-def _write(connection: Connection, posts: Sequence[Rows], *, commit: bool) -> list[int]:
+def _write(connection: Connection, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
     dialect = connection.dialect
     with driver_of(connection, "a new lead") as driver:
-        return _WRITE[dialect.name](driver, dialect, posts, commit=commit)
+        return _WRITE[dialect.name](driver, dialect, posts, soon=soon, commit=commit)
 
 
 def _write_sqlite(
-    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool
+    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool
 ) -> list[int]:
     # Nobody else writes until this transaction ends, so the ids can be counted here.
     (last,) = driver.execute(_LAST_ID).fetchone()
@@ -91,7 +100,12 @@ def _write_sqlite(
 
 
 def _add_sqlite(
-    driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]], changes: Sequence[Row]
+    driver: Any,
+    dialect: Dialect,
+    rows: Mapping[Table, Sequence[Row]],
+    changes: Sequence[Row],
+    *,
+    soon: bool,
 ) -> None:
     for change in changes:
         names = tuple(name for name in change if name != KEY)

@@ -17,38 +17,54 @@ _LONGEST_BLOCK = 1_000_000
 more, which would look as if it were away. A single row may be longer."""
 
 
-def write(driver: Any, dialect: Dialect, posts: Sequence[Rows], *, commit: bool) -> list[int]:
-    """Write the rows of ``posts``, with ``commit`` for good, and return the ids of their leads."""
+_SOON = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
+"""Before a statement that waits for nobody. MariaDB knows no wait between this and a second."""
+
+
+def write(
+    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool
+) -> list[int]:
+    """Write the rows of ``posts``, with ``commit`` for good, and return the ids of their leads.
+
+    With ``soon`` nothing is waited for that another holds.
+    """
     cursor, literals = driver.cursor(), _Literals(driver, dialect)
     leads = [row for post in posts for row in post.tables[LEAD]]
     ids: list[int] = []
     for statement in _inserts(literals, dialect, LEAD, leads):
-        cursor.execute(f"{statement} RETURNING lead_id")
+        cursor.execute(f"{_SOON if soon else ''}{statement} RETURNING lead_id")
         ids += [lead_id for (lead_id,) in cursor]
     rows = together(posts, ids)
     del rows[LEAD]
     statements = list(_inserts_of_all(literals, dialect, rows))
-    _run(cursor, [*statements, "COMMIT"] if commit else statements)
+    _run(cursor, [*statements, "COMMIT"] if commit else statements, soon=soon)
     return ids
 
 
 def add(
-    driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]], changes: Sequence[Row]
+    driver: Any,
+    dialect: Dialect,
+    rows: Mapping[Table, Sequence[Row]],
+    changes: Sequence[Row],
+    *,
+    soon: bool,
 ) -> None:
     """Write ``rows`` of leads that are there, and what changes of these."""
     literals = _Literals(driver, dialect)
     statements = [_update(literals, dialect, each) for each in changes]
     statements += _inserts_of_all(literals, dialect, rows)
-    _run(driver.cursor(), statements)
+    _run(driver.cursor(), statements, soon=soon)
 
 
-def _run(cursor: Any, statements: list[str]) -> None:
+def _run(cursor: Any, statements: list[str], *, soon: bool) -> None:
     if sum(map(len, statements)) <= _LONGEST_BLOCK:
         # A compound statement of MariaDB's; several statements in one text would open a door to
         # whoever found a hole in the quoting.
         statements = [f"BEGIN NOT ATOMIC {'; '.join(statements)}; END"]
     for statement in statements:
-        cursor.execute(statement)
+        # SET STATEMENT is not for a COMMIT, which waits for no row.
+        hurry = soon and statement != "COMMIT"
+        cursor.execute(f"{_SOON}{statement}" if hurry else statement)
 
 
 class _Literals(dict[Any, str]):

@@ -9,6 +9,7 @@ from psycopg import RawCursor
 from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
+from gateway import database
 from gateway.json_text import as_json
 from gateway.store.fast.columns import as_utc
 from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
@@ -17,20 +18,27 @@ _DIALECT = postgresql.dialect()
 _quote = _DIALECT.identifier_preparer.quote
 
 
-def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, commit: bool) -> list[int]:
+def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
     """Write the rows of ``posts``, and return the ids of their leads in order.
 
-    It is one statement, which outside of a transaction commits itself.
+    It is one statement, which outside of a transaction commits itself. With ``soon`` it does not
+    wait long for what another holds.
     """
     rows = together(posts, range(len(posts)))
     tables = _in_order(rows)
-    sent = (len(posts), *(_as_text(rows[table]) for table in tables))
+    patience = f"{database.TOGETHER_SECONDS if soon else database.LOCK_SECONDS}s"
+    sent = (len(posts), patience, *(_as_text(rows[table]) for table in tables))
     made = RawCursor(driver).execute(_statement(tables), sent, prepare=True)
     return [lead_id for (lead_id,) in made]
 
 
 def add(
-    driver: Any, _: Dialect, rows: Mapping[Table, Sequence[Row]], changes: Sequence[Row]
+    driver: Any,
+    _: Dialect,
+    rows: Mapping[Table, Sequence[Row]],
+    changes: Sequence[Row],
+    *,
+    soon: bool,
 ) -> None:
     """Write ``rows`` of leads that are there, and what changes of these, in one statement."""
     tables, changed = _in_order(rows), _by_columns(changes)
@@ -38,7 +46,9 @@ def add(
         *(_as_text(rows[table]) for table in tables),
         *(_as_text(each) for each in changed.values()),
     )
-    RawCursor(driver).execute(_addition(tables, tuple(changed)), sent, prepare=True)
+    # Of leads that change in many ways at once hardly any statement would come again.
+    is_common = len(changed) < 2
+    RawCursor(driver).execute(_addition(tables, tuple(changed)), sent, prepare=is_common)
 
 
 def _by_columns(changes: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
@@ -82,8 +92,9 @@ def _statement(tables: tuple[Table, ...]) -> str:
         # than one for any number, and PostgreSQL would make a new one each time.
         "made AS MATERIALIZED (SELECT number, nextval((SELECT "
         "pg_get_serial_sequence('lead', 'lead_id'))::regclass) AS lead_id "
-        "FROM generate_series(0, (SELECT $1::integer - 1)) AS number)",
-        *(_insert(table, place, with_ids=True) for place, table in enumerate(tables, start=2)),
+        "FROM (SELECT set_config('lock_timeout', $2, true) AS said OFFSET 0) AS patience, "
+        "generate_series(0, (SELECT $1::integer - 1)) AS number WHERE patience.said IS NOT NULL)",
+        *(_insert(table, place, with_ids=True) for place, table in enumerate(tables, start=3)),
     ]
     return f"WITH {', '.join(parts)} SELECT lead_id FROM made ORDER BY number"  # noqa: S608
 
