@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from live_gateway import Answer, LiveGateway, form, request
 from sqlalchemy import create_engine, select
 
@@ -15,12 +16,13 @@ from gateway.models import Lead, LeadNote, LeadTag, Submission
 POSTS = 400
 
 
+@pytest.mark.parametrize("rules", [{}, {"match_update": "1", "match_phone": "1"}])
 def test_killed_worker_leaves_whole_posts_only(
-    start: Callable[..., LiveGateway], engine: str
+    start: Callable[..., LiveGateway], engine: str, rules: dict[str, str]
 ) -> None:
     gateway = start(engine)
     with ThreadPoolExecutor(16) as threads:
-        answers = [threads.submit(send, gateway, number) for number in range(POSTS)]
+        answers = [threads.submit(send, gateway, number, rules) for number in range(POSTS)]
         # In the middle of it, a tenth after the other: between two posts a worker may have none.
         for tenth in range(1, 10):
             while sum(each.done() for each in answers) < POSTS * tenth // 10:
@@ -42,12 +44,11 @@ def test_killed_worker_leaves_whole_posts_only(
     assert sorted(tags) == sorted([*names, *names])
 
 
-def send(gateway: LiveGateway, number: int) -> Answer | None:
+def send(gateway: LiveGateway, number: int, rules: dict[str, str]) -> Answer | None:
     """Return the answer, ``None`` where the connection ended without one."""
+    person = {"full_name": f"Ann {number}", "phone": f"503-555-{number:04}", **rules}
     try:
-        return gateway.exchange(
-            request(form(full_name=f"Ann {number}", note="n", tags="a,b"), "Connection: close")
-        )
+        return gateway.exchange(request(form(**person, note="n", tags="a,b"), "Connection: close"))
     except (OSError, ValueError, AssertionError):
         return None
     except Exception as error:

@@ -1,5 +1,6 @@
 """A COMMIT whose answer is lost is not done again."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -31,8 +32,20 @@ def test_commit_whose_answer_is_lost_is_done_once(out: Outage, field: str) -> No
     assert len(out.gateway.journal()) == 6
 
 
+def ann(number: int) -> dict[str, str]:
+    return {"full_name": f"Ann {number}"}
+
+
+def ann_twice(number: int) -> dict[str, str]:
+    phone = f"503-555-{number // 2:04}"
+    return {**ann(number // 2), "phone": phone, "match_update": "1", "match_phone": "1"}
+
+
+@pytest.mark.parametrize(("post", "leads"), [(ann, 40), (ann_twice, 20)])
 @pytest.mark.parametrize("goes_away", [False, True])
-def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage, goes_away: bool) -> None:
+def test_batch_whose_commit_answer_is_lost_is_done_once(
+    out: Outage, goes_away: bool, post: Callable[[int], dict[str, str]], leads: int
+) -> None:
     proxy = out.proxy
     if proxy is None:
         pytest.skip("SQLite has no connection that breaks")
@@ -42,7 +55,7 @@ def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage, goes_away: 
     cuts = 1 if goes_away else 3
     proxy.cut_commits(cuts)
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda n: out.gateway.send(full_name=f"Ann {n}"), range(40)))
+        answers = list(threads.map(lambda n: out.gateway.send(**post(n)), range(40)))
     assert proxy.cuts == cuts
     proxy.after_cut = None
     if goes_away:
@@ -55,10 +68,10 @@ def test_batch_whose_commit_answer_is_lost_is_done_once(out: Outage, goes_away: 
         assert answer.lead_id is not None
         lead = out.gateway.lead(answer.lead_id)
         assert lead is not None
-        assert lead["full_name"] == f"Ann {number}"
+        assert lead["full_name"] == post(number)["full_name"]
     out.drain()
     assert out.files == []
-    assert out.gateway.count() == len(out.gateway.journal()) == 41
+    assert (out.gateway.count(), len(out.gateway.journal())) == (leads + 1, 41)
 
 
 @pytest.mark.parametrize("field", ["external_id", "full_name"])
