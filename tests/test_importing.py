@@ -337,6 +337,23 @@ def test_kept_ids_are_kept_and_the_counter_goes_on_after_them(
     assert add(gateway, phone="10") == 5003
 
 
+def test_kept_id_leaves_room_for_the_leads_after_it(gateway: Gateway, tmp_path: Path) -> None:
+    """The next ids are given by the gateway; they must stay numbers that JavaScript reads."""
+    highest = 9 * 10**15
+    assert highest + 7 * 10**12 < 2**53
+    path = written(tmp_path, f"lead_id,phone\n{2**53 - 1},1\n{highest + 1},2\n{highest},3\n")
+    done = imported(gateway, path, "--keep-ids", exit_code=1)
+    assert (done["created"], done["refused"]) == (1, 2)
+    why = (
+        "lead_id: not a whole number from 1 to 9000000000000000, which leaves room for the ids of "
+        "later leads; give this lead a lower id, or leave --keep-ids out"
+    )
+    assert [row[:4] for row in errors(path)] == [
+        (line, "lead_id", "invalid", why) for line in ("2", "3")
+    ]
+    assert add(gateway, phone="4") == highest + 1
+
+
 def test_merged_id_is_not_given_again(gateway: Gateway, tmp_path: Path) -> None:
     keep, other = add(gateway, phone="1"), add(gateway, phone="2")
     assert run(gateway, "lead", "merge", str(keep), str(other)).exit_code == 0
