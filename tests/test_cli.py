@@ -1,12 +1,8 @@
 """The commands of ``flask``: what they print, what they store, and how they refuse."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 import pytest
@@ -20,8 +16,8 @@ from gateway.cli.lead import FOUND_AT_MOST, PAGE
 from gateway.models import Lead, Login
 from gateway.testing import Gateway
 from gateway.testing.client import basic
+from tests.real_program import DATABASES_AWAY, flask
 
-ROOT = Path(__file__).parents[1]
 LABEL_NOUNS = ("user", "pool", "status", "custom-status")
 
 
@@ -391,19 +387,6 @@ def test_config_show_has_every_setting_and_no_password(
     assert "GATEWAY_DOCS_URL" in done(gateway, "config", "show")
 
 
-def flask(url: str, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run the real program beside ``wsgi.py``, as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "flask", *words],
-        input=stdin,
-        capture_output=True,
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url},
-        check=False,
-        timeout=60,
-    )
-
-
 def test_the_program_adds_and_lists_a_login(database: str) -> None:
     added = flask(database, "login", "add", "Zoë", "--password-stdin", "--json", stdin=b"old\n")
     assert (added.returncode, json.loads(added.stdout)["login"]) == (0, "Zoë")
@@ -424,14 +407,7 @@ def test_a_database_without_tables_is_one_sentence(bare_database: str, words: tu
     assert b"Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://nobody:hush@127.0.0.1:9/none",
-        "mariadb://nobody:hush@127.0.0.1:9/none",
-        "sqlite:////proc/none.db",
-    ],
-)
+@pytest.mark.parametrize("url", DATABASES_AWAY)
 def test_a_database_that_does_not_answer_is_one_sentence(url: str) -> None:
     result = flask(url, "lead", "count")
     assert result.returncode == 1
