@@ -1,47 +1,23 @@
-"""What custom fields ask of a whole form; who pays for it, and what nobody gets to read."""
+"""Fields of a client's own: aliases, what must be there or go together, defaults."""
 
-import enum
-import json
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from cli_runner import shown, with_commands
-from hypothesis import given
-from hypothesis import strategies as st
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length
 
-from config import settings
-from gateway.contract import Alias, CustomField, FormValue, Parsed
+from gateway.contract import Alias, CustomField
 from gateway.errors import FieldFault, Refused
-from gateway.schema import LeadSchema, build, parse
-from gateway.schema.messages import HIDDEN, one_message
-from gateway.store.history import read_history
-from gateway.testing import Gateway, check_plugin
-from tests.plugins import house
-
-SETTINGS = settings()
-HOUSE = "tests.plugins.house"
-
-
-def schema(*added: CustomField | Alias) -> LeadSchema:
-    return build(added, (), SETTINGS)
+from gateway.schema import parse
+from gateway.testing import check_plugin
+from tests.own_fields import HOUSE, messages, read, schema
 
 
 def text(name: str, **options: Any) -> CustomField:
     known = {"check", "required_if", "sensitive", "aliases", "example"}
     own = {key: options.pop(key) for key in known & options.keys()}
     return CustomField(name, fields.String(**options), **own)
-
-
-def messages(parsed: Parsed) -> list[str]:
-    return [each.problem.message for each in parsed.rejected]
-
-
-def read(made: LeadSchema, *, mode: str = "insert", **form: FormValue) -> Parsed:
-    return parse({"mode": mode, **form}, made)
 
 
 # --- aliases ----------------------------------------------------------------------------------
@@ -260,156 +236,6 @@ def test_fields_that_ask_nothing_are_in_no_list() -> None:
     assert not across.defaults
 
 
-# --- what nobody gets to read -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("message", "secret"),
-    [
-        ("123-45-6789 is taken", "123-45-6789"),
-        ("123456789 is taken", "123-45-6789"),
-        ("ends in 6789", "123-45-6789"),
-        ("Not OPEN SESAME", "open sesame"),
-        ("['Yes'] is wrong", {"0": "Yes"}),
-        ("a is wrong", ("a",)),
-    ],
-)
-def test_message_that_quotes_a_secret_is_hidden(message: str, secret: Any) -> None:
-    assert one_message([message], (secret,)) is HIDDEN
-
-
-def test_message_that_quotes_nothing_is_told() -> None:
-    assert one_message(["Must be nine digits."], ("123-45-6789",)) == "must be nine digits"
-
-
-@given(st.text(st.characters(categories=("L", "N")), min_size=1, max_size=40), st.text(max_size=20))
-def test_no_quoted_secret_is_ever_told(secret: str, around: str) -> None:
-    assert one_message([f"{around}{secret}{around}"], (secret,)) is HIDDEN
-
-
-@pytest.mark.parametrize("failing", ["failing", "secret_failing", "checked", "bytes"])
-def test_log_names_the_field_that_failed(
-    make_gateway: Callable[..., Gateway], caplog: pytest.LogCaptureFixture, failing: str
-) -> None:
-    gateway = make_gateway("tests.plugins.faulty")
-    with caplog.at_level(logging.ERROR, "gateway.post"):
-        gateway.send(mode="insert", city="Rom", **{failing: "hush-hush"})
-    logged = logging.Formatter().format(caplog.records[-1])
-    assert f"field {failing}: " in logged
-    assert "faulty.py" in logged or failing == "bytes"
-    assert ("hush-hush" in logged) == (failing == "failing")
-
-
-def test_sensitive_values_are_masked_wherever_a_lead_is_shown(
-    make_gateway: Callable[..., Gateway],
-) -> None:
-    gateway = make_gateway(HOUSE)
-    lead_id = gateway.send(mode="insert", insured_no="123-45-6789").lead_id
-    gateway.send(mode="update", lead_id=str(lead_id), insured_no="987-65-4321", days="Mo")
-    running = gateway.system
-    history = read_history(running.engine, lead_id, running.schema)
-    assert {each["field"]: (each["old"], each["new"]) for each in history} == {
-        "insured_no": ("*******6789", "*******4321"),
-        "days": (None, ["Mo"]),
-    }
-    assert gateway.lead(lead_id)["custom"]["insured_no"] == "*******4321"
-
-
-def test_sensitive_values_are_in_no_note_no_problem_and_no_explanation(
-    make_gateway: Callable[..., Gateway],
-) -> None:
-    gateway = with_commands(make_gateway(HOUSE))
-    lead_id = gateway.send(mode="insert", insured_no="123-45-678X").lead_id
-    gateway.send(mode="update", lead_id=str(lead_id), insured_no="123-45-678X")
-    body = f"command=lead_set&mode=update&lead_id={lead_id}&insured_no=123-45-6789"
-    explained = shown(gateway, "match", "explain", stdin=body.encode())
-    assert [each["new"] for each in explained["fields"]] == ["*******6789"]
-    rows = gateway.journal()
-    assert len(rows) == 2
-    told = [{**row, "body": None} for row in rows]
-    for secret in ("123-45", "12345"):
-        assert secret not in f"{told} {explained} {gateway.lead(lead_id)}"
-
-
-@pytest.mark.parametrize("stored", ["Yes", "No", True, False, 1, ["Yes", "No"]])
-def test_mask_of_a_short_value_tells_nothing(stored: Any) -> None:
-    from gateway.store.reading import _masked
-
-    pin = CustomField("pin", fields.Raw(), sensitive=True)
-    hidden = _masked(schema(pin), "pin", stored)
-    assert hidden == (["****", "****"] if isinstance(stored, list) else "****")
-
-
 def test_plugins_of_the_tests_keep_to_the_rules() -> None:
     check_plugin(HOUSE)
     check_plugin("tests.plugins.strict_house")
-
-
-# --- any field at all -------------------------------------------------------------------------
-
-
-class Color(enum.Enum):
-    RED = "r"
-
-
-class Size(enum.IntEnum):
-    SMALL = 1
-
-
-@pytest.mark.parametrize(
-    ("field", "sent", "stored"),
-    [
-        (fields.Boolean(), "yes", True),
-        (fields.Decimal(), "1.50", "1.50"),
-        (fields.Float(), "1.5", 1.5),
-        (fields.UUID(), "0" * 32, "00000000-0000-0000-0000-000000000000"),
-        (fields.Url(), "https://example.com/a", "https://example.com/a"),
-        (fields.Email(), "a@example.com", "a@example.com"),
-        (fields.IP(), "192.0.2.1", "192.0.2.1"),
-        (fields.Time(), "10:30", "10:30:00"),
-        (fields.TimeDelta(), "90", 90.0),
-        (fields.AwareDateTime(), "2026-01-31T10:00:00+02:00", "2026-01-31T10:00:00+02:00"),
-        (fields.NaiveDateTime(), "2026-01-31T10:00:00", "2026-01-31T10:00:00"),
-        (fields.Enum(Color), "RED", "RED"),
-        (fields.Enum(Size, by_value=fields.Integer), "1", 1),
-        (fields.List(fields.Enum(Color)), ("RED", "RED"), ["RED", "RED"]),
-        (fields.Raw(), "x", "x"),
-        (fields.Constant("always"), "x", "always"),
-        (fields.Dict(pre_load=json.loads), '{"a": [1]}', {"a": [1]}),
-    ],
-)
-def test_any_marshmallow_field_is_read_and_stored(
-    field: fields.Field, sent: FormValue, stored: Any
-) -> None:
-    made = schema(CustomField("any", field))
-    parsed = read(made, any=sent)
-    assert messages(parsed) == []
-    dumped = made.dump_custom(parsed.changes)
-    assert dumped == {"any": stored}
-    assert json.loads(json.dumps(dumped)) == dumped
-
-
-HOUSE_SCHEMA = build(house.gateway_custom_fields(SETTINGS), (), SETTINGS)
-NAMES = sorted(HOUSE_SCHEMA.custom | {"home_type", "mobile_phone", "labels"})
-PLAUSIBLE = st.sampled_from(
-    [HOUSE_SCHEMA.fields[name].example for name in HOUSE_SCHEMA.custom] + ["flat", "$1,5", "we,mo"]
-)
-
-
-@given(
-    st.dictionaries(st.sampled_from(NAMES), PLAUSIBLE | st.text()),
-    st.sampled_from(["insert", "update"]),
-)
-def test_what_is_stored_of_any_form_can_be_sent_again(form: dict[str, str], mode: str) -> None:
-    parsed = parse({"mode": mode, **form}, HOUSE_SCHEMA)
-    stored = HOUSE_SCHEMA.dump_custom({**parsed.defaults, **parsed.changes})
-    sent = {
-        name: tuple(value) if isinstance(value, list) else str(value)
-        for name, value in stored.items()
-        if value is not None
-    }
-    again = parse({"mode": "update", **sent}, HOUSE_SCHEMA)
-    assert messages(again) == []
-    assert HOUSE_SCHEMA.dump_custom(again.changes) == {
-        name: value for name, value in stored.items() if value is not None
-    }

@@ -95,5 +95,5 @@ def test_sample_is_a_whole_plugin_that_a_test_runs(sample: str) -> None:
     names = [name for name, code in files.items() if code.split('"""\n\n', 1)[1] == sample]
     assert len(names) == 1
     modules = f"tests.plugins.{names[0]}"
-    users = [*(ROOT / "tests").rglob("*.toml"), *(ROOT / "tests").glob("test_*.py")]
+    users = [*(ROOT / "tests").rglob("*.toml"), *(ROOT / "tests").rglob("test_*.py")]
     assert any(modules in path.read_text("utf-8") for path in users)

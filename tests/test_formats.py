@@ -1,62 +1,43 @@
-"""Each format: what it takes and as what, what it refuses and with which code."""
+"""What each format of a value takes, refuses and shows."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from marshmallow import ValidationError, fields
+from marshmallow import fields
 
 from gateway.errors import CODES
 from gateway.formats import (
     BIGGEST,
-    BirthDate,
-    Degrees,
-    EmailAddress,
     FileContents,
-    FileName,
-    Flag,
-    GmtOffset,
-    Identifier,
-    IdOrLabel,
-    IpAddress,
-    Label,
     LocalDateTime,
-    Message,
-    Mode,
-    Note,
-    Notes,
-    Tags,
-    Text,
-    WholeNumber,
-    YesNo,
+)
+from tests.field_formats import (
+    birth_date,
+    email,
+    file_name,
+    flag,
+    gmt_offset,
+    id_or_label,
+    identifier,
+    ip,
+    label,
+    latitude,
+    lead_id,
+    local_moment,
+    message,
+    mode,
+    moment,
+    notes,
+    shown,
+    tags,
+    text,
+    whole,
+    yes_no,
 )
 
-NEW_YORK = ZoneInfo("America/New_York")
 TOMORROW = datetime.now(UTC) + timedelta(days=2)  # tomorrow in every zone
-
-text = Text(5)
-mode = Mode()
-identifier = Identifier(5)
-label = Label(100, folded=300)
-whole = WholeNumber(rule="no number")
-lead_id = WholeNumber(least=0, rule="no id")
-latitude = Degrees(most=90)
-yes_no = YesNo()
-flag = Flag()
-ip = IpAddress()
-moment = LocalDateTime(ZoneInfo("UTC"))
-local_moment = LocalDateTime(NEW_YORK)
-birth_date = BirthDate(NEW_YORK)
-gmt_offset = GmtOffset()
-email = EmailAddress(254)
-id_or_label = IdOrLabel(100)
-file_name = FileName(255)
-tags = Tags(100, folded=300)
-notes = Notes(length=1000, status_length=100)
 
 
 def utc(*parts: int) -> datetime:
@@ -155,7 +136,6 @@ ACCEPTED: list[tuple[fields.Field, Any, Any]] = [
     (tags, [",", " , "], []),
     (tags, ["t" * 100], ["t" * 100]),
 ]
-
 REFUSED: list[tuple[fields.Field, Any, str]] = [
     (text, "123456", "too_long"),
     (identifier, "123456", "too_long"),
@@ -196,15 +176,6 @@ REFUSED: list[tuple[fields.Field, Any, str]] = [
 ]
 
 
-def message(field: fields.Field, sent: Any) -> Message:
-    """Return the one message with which the field refuses the value."""
-    with pytest.raises(ValidationError) as refusal:
-        field.deserialize(sent)
-    (found,) = refusal.value.messages
-    assert isinstance(found, Message)
-    return found
-
-
 @pytest.mark.parametrize(("field", "sent", "value"), ACCEPTED)
 def test_format_accepts(field: fields.Field, sent: Any, value: Any) -> None:
     found = field.deserialize(sent)
@@ -228,12 +199,6 @@ def test_format_reads_back_what_it_shows(field: fields.Field, sent: Any, value: 
         assert field.deserialize(shown(field, value)) == value
 
 
-def shown(field: fields.Field, value: Any) -> Any:
-    """Return the value as the field shows it, numbers in digits."""
-    found = field.serialize("it", {"it": value})
-    return str(found) if isinstance(found, int) else found
-
-
 @pytest.mark.parametrize("field", [latitude, yes_no, moment, id_or_label, tags, notes, text])
 def test_nothing_is_shown_as_nothing(field: fields.Field) -> None:
     assert shown(field, None) is None
@@ -253,139 +218,3 @@ def test_too_long_says_by_how_much() -> None:
 
 def test_future_birth_says_so() -> None:
     assert message(birth_date, f"{TOMORROW:%Y-%m-%d}").startswith("in the future")
-
-
-NOTES: list[tuple[Any, list[Note]]] = [
-    ("[]", []),
-    ("  ", []),
-    ({}, []),
-    ('[{"Status":"Message","Notes":"hi"}]', [Note("Message", "hi")]),
-    ('[{"status":"a","notes":"b"},{"Note":"c"}]', [Note("a", "b"), Note("Note", "c")]),
-    ('[{"note":"d","Status":""}]', [Note("Note", "d")]),
-    ('[{"Status":null,"Notes":5.50}]', [Note("Note", "5.50")]),
-    ('[{"Notes":"","notes":"b"}]', [Note("Note", "b")]),
-    ('[{"Notes":"Gr\\u00fc\\u00dfe \\"x\\""}]', [Note("Note", 'Grüße "x"')]),
-    ('[{"Notes":" a\\u0000b\\r\\nc\\td "}]', [Note("Note", "ab\r\nc\td")]),
-    ('[{"Notes":"a\nb"}]', [Note("Note", "a\nb")]),
-    (r"[{\"Status\":\"Message\",\"Notes\":\"it\'s\"}]", [Note("Message", "it's")]),
-    (r"[{\"Notes\":\"a\\nb \\\"q\\\"\"}]", [Note("Note", 'a\nb "q"')]),
-    ('[{"Notes":"\\ud83d\\ude00"}]', [Note("Note", "😀")]),
-    ({"0": {"Status": "Message", "Notes": "h\u00e9"}}, [Note("Message", "hé")]),
-    ({"0": {"Notes": "a"}, "x": {"Note": "b"}}, [Note("Note", "a"), Note("Note", "b")]),
-    ({"0": {"Notes": ("a", "b")}}, [Note("Note", "b")]),
-    ({"0": {"Status": "", "Notes": " "}, "1": {"Notes": ("", "")}}, []),
-    ({"0": '[{"Notes":"a"}]'}, [Note("Note", "a")]),
-    ({"0": ("[]", '[{"Notes":"a"}]')}, [Note("Note", "a")]),
-    (("[]", '[{"Notes":"last"}]'), [Note("Note", "last")]),
-]
-
-
-@pytest.mark.parametrize(("sent", "value"), NOTES)
-def test_notes_accept(sent: Any, value: list[Note]) -> None:
-    assert notes.deserialize(sent) == value
-
-
-NOT_NOTES: list[tuple[Any, str]] = [
-    ("call back", "not a JSON array"),
-    ('{"Notes":"a"}', "not a JSON array"),
-    ('"[]"', "not a JSON array"),
-    ("null", "not a JSON array"),
-    ('[{"Notes":"a"', "not a JSON array"),
-    ('[{"Notes":NaN}]', "not a JSON array"),
-    ("[" * 100_000, "not a JSON array"),
-    ('["a"]', "entry 1 is not an object"),
-    ('[{"Notes":"a"},[]]', "entry 2 is not an object"),
-    ('[{"Notes":"a"},{"Status":"Message"}]', "entry 2 has no text (Notes)"),
-    ('[{"Notes":" \\u0000 "}]', "entry 1 has no text (Notes)"),
-    ('[{"Notes":["a"]}]', "entry 1 has no text (Notes)"),
-    ('[{"Notes":true}]', "entry 1 has no text (Notes)"),
-    ('[{"NOTES":"a"}]', "entry 1 has no text (Notes)"),
-    ({"0": {"Notes": "a"}, "1": {"Status": "b"}}, "entry 2 has no text (Notes)"),
-    ({"Status": "a", "Notes": "b"}, "entry 1 is not an object"),
-    ({"0": {"Notes": {"0": "a"}}}, "entry 1 has no text (Notes)"),
-]
-
-
-@pytest.mark.parametrize(("sent", "rule"), NOT_NOTES)
-def test_notes_refuse_what_is_not_their_form(sent: Any, rule: str) -> None:
-    found = message(notes, sent)
-    assert found.startswith(rule)
-    assert found.code == "invalid"
-    assert not found.keepable
-
-
-@pytest.mark.parametrize(
-    ("sent", "code", "rule"),
-    [
-        ('[{"Notes":"a"},{"Notes":"\\ud83d"}]', "invalid", "entry 2 holds half a character"),
-        ('[{"Notes":"a","Status":"\\ude00"}]', "invalid", "entry 1 holds half a character"),
-        (json.dumps([{"Notes": "x" * 1001}]), "too_long", "entry 1 has a text longer than 1000"),
-        (
-            json.dumps([{"Notes": "x", "Status": "x" * 101}]),
-            "too_long",
-            "entry 1 has a status longer than 100",
-        ),
-    ],
-)
-def test_notes_that_may_be_kept_aside(sent: str, code: str, rule: str) -> None:
-    found = message(notes, sent)
-    assert found.startswith(rule)
-    assert found.code == code
-    assert found.keepable
-
-
-@pytest.mark.parametrize("value", [value for _, value in NOTES if value])
-def test_notes_read_back_what_they_show(value: list[Note]) -> None:
-    assert notes.deserialize(shown(notes, value)) == value
-
-
-ONE_TEXT = [
-    text, mode, identifier, label, whole, lead_id, latitude, yes_no, flag, ip, moment, local_moment,
-    birth_date, gmt_offset, email, id_or_label, file_name, notes,
-]  # fmt: skip
-ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), min_size=1)
-ALMOST = st.text("0123456789-+/.:, TtZeE%[]@xabcYNn", min_size=1)
-
-
-def read(field: fields.Field, sent: Any) -> Any:
-    """Return the value, or None where the field refuses in its own words."""
-    try:
-        return field.deserialize(sent)
-    except ValidationError as error:
-        refusal = error.messages
-    assert all(isinstance(each, Message) for each in refusal)
-    return None
-
-
-@pytest.mark.parametrize("field", ONE_TEXT)
-@given(sent=ANY_TEXT | ALMOST)
-def test_any_text_is_read_or_refused(field: fields.Field, sent: str) -> None:
-    value = read(field, sent)
-    if value is not None and field is not flag:
-        assert read(field, shown(field, value)) == value
-
-
-@given(st.lists(ANY_TEXT))
-def test_any_tags_are_read_or_refused(sent: list[str]) -> None:
-    value = read(tags, sent)
-    assert value is None or read(tags, value) == value
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
-    lambda inner: (
-        st.lists(inner) | st.dictionaries(st.sampled_from(["Status", "Notes", "note", "x"]), inner)
-    ),
-)
-
-
-@given(st.lists(st.dictionaries(st.sampled_from(["Status", "Notes", "note"]), JSON)) | JSON)
-def test_any_json_is_read_or_refused_as_notes(sent: Any) -> None:
-    value = read(notes, json.dumps(sent))
-    assert value is None or all(isinstance(note, Note) and note.text for note in value)
-
-
-@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)))
-def test_every_moment_can_be_shown_and_read(sent: datetime) -> None:
-    value = local_moment.deserialize(f"{sent:%Y-%m-%d %H:%M:%S}")
-    assert local_moment.deserialize(shown(local_moment, value)) == value

@@ -14,9 +14,9 @@ from gateway import LeadEvent, Refused, hookimpl
 from gateway.models import ImportRun, Lead, Pool
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, with_commands
+from tests.erasing.persons import MARK, bystander, person, remains
 from tests.no_post_in_progress import remove_files_at_once
 from tests.stored_rows import lead, rows
-from tests.test_erasing import MARK, bystander, person, remains
 
 Start = Callable[..., Gateway]
 

@@ -1,5 +1,6 @@
 """``flask lead import`` touches no file but its own, and takes none that it cannot read twice."""
 
+import csv
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,49 @@ def test_external_ids_that_are_json_but_no_list_are_one_id(
     assert count(gateway, Lead) == 2
     lead_id = gateway.send(mode="update", external_id=cell, city="Oslo").lead_id
     assert [row["last_name"] for row in rows(gateway, Lead) if row["lead_id"] == lead_id] == ["Lee"]
+
+
+CR = (
+    "line {line} has a carriage return (CR) outside of quotes, which is neither a value nor the "
+    "end of a line; put the value in quotes, or end lines with LF or CRLF"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "number"),
+    [
+        (b"last_name,city\nLee,Os\rlo\nKay,Rome\n", 2),
+        (b'last_name,city\n"Lee","Oslo"\r,\nKay,Rome\n', 2),
+        (b'last_name,city\r\n"Lee\r\nor Li",Os\rlo\r\nKay,Rome\r\n', 3),
+    ],
+    ids=["in a value", "behind a quote", "in the second line of a row"],
+)
+def test_lone_carriage_return_is_told_with_its_line(
+    gateway: Gateway, tmp_path: Path, content: bytes, number: int
+) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes(content)
+    result = run(gateway, "lead", "import", str(path))
+    assert result.exit_code == 1, result.output
+    assert "Kay" in [row["last_name"] for row in rows(gateway, Lead)]
+    with Path(f"{path}.errors.csv").open(encoding="utf-8", newline="") as file:
+        first = next(csv.DictReader(file))
+    assert (first["line"], first["code"]) == ("2", "broken_line")
+    assert first["message"] == CR.format(line=number)
+
+
+def test_quoted_carriage_return_is_part_of_the_value(gateway: Gateway, tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes(b'last_name,admin_notes\nLee,"a\rb"\n')
+    assert run(gateway, "lead", "import", str(path)).exit_code == 0
+    assert count(gateway, Lead) == 1
+
+
+def test_lone_carriage_return_in_the_first_line_is_told(gateway: Gateway, tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes(b"last\rname,city\nLee,Oslo\n")
+    why = refused(gateway, "lead", "import", str(path))
+    assert why == f"Error: The first line, which names the columns, is broken: {CR.format(line=1)}."
 
 
 def test_first_line_that_is_quoted_steers_no_terminal(gateway: Gateway, tmp_path: Path) -> None:

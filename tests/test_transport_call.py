@@ -2,62 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from config import settings
 from gateway import repeats
-from gateway.contract import SECRETS, Call, Upload
-from gateway.errors import CODES, BrokenBody
-from gateway.transport import fields, names, redact
+from gateway.errors import BrokenBody
+from gateway.transport import fields, names
 from gateway.transport.call import Request, build
 from gateway.transport.reading import Body
+from tests.made_calls import FORM, MULTIPART, SETTINGS, code, make, part, parts
 
-FORM = "application/x-www-form-urlencoded"
 CALLERS = sorted((Path(__file__).parent / "callers").glob("*.http"))
-SETTINGS = settings()
-
-
-def make(
-    body: bytes = b"",
-    content_type: str = FORM,
-    *,
-    query: bytes = b"",
-    method: str = "POST",
-    headers: Mapping[str, str] | None = None,
-    **values: Any,
-) -> Call:
-    request = Request(
-        request_id="00000000-0000-7000-8000-000000000000",
-        received_at=datetime(2030, 1, 1, tzinfo=UTC),
-        method=method,
-        headers={"content-type": content_type, **(headers or {})},
-        query=query,
-        body=Body(body, len(body), hashlib.sha256(body).hexdigest()),
-    )
-    return build(request, settings(**values) if values else SETTINGS)
-
-
-def code(call: Call) -> str | None:
-    return call.problem.problems[0].code if call.problem else None
-
-
-def part(name: str, content: bytes, more: str = "") -> bytes:
-    head = f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
-    return head.encode("latin-1") + content + b"\r\n"
-
-
-def parts(*each: bytes) -> bytes:
-    return b"".join((*each, b"--b--\r\n"))
-
-
-MULTIPART = "multipart/form-data; boundary=b"
 
 
 @pytest.mark.parametrize("path", CALLERS, ids=lambda path: path.stem)
@@ -289,57 +246,6 @@ def test_use_of_the_fallback_charset_is_told() -> None:
     assert not make(b"a=%C3%AB&upload_file_contents=%EB").fallback_charset_used
 
 
-BINARY = bytes(range(256)) * 3 + b"\r\n--b\n&#26085;"
-CONTENTS = (Upload("upload_file_contents", "", BINARY),)
-
-
-@pytest.mark.parametrize(
-    ("body", "content_type", "uploads"),
-    [
-        (b"upload_file_contents=" + b"".join(b"%%%02x" % c for c in BINARY), FORM, CONTENTS),
-        (parts(part("upload_file_contents", BINARY)), MULTIPART, CONTENTS),
-        (parts(part("upload_file_contents", BINARY, '; filename="C:\\a b.pdf"')), MULTIPART,
-         (Upload("upload_file_contents", "C:\\a b.pdf", BINARY),)),
-        (parts(part("photo", b"x", '; filename="r\xe9.png"\r\nContent-Type: image/png'),
-               part("photo", b"y", '; filename=""')), MULTIPART,
-         (Upload("photo", "ré.png", b"x", "image/png"), Upload("photo", "", b"y"))),
-        (parts(part("photo[]", b"", '; filename="a"'), part("photo[]", b"", '; filename=""')),
-         MULTIPART, (Upload("photo", "a", b""),)),
-        (b"upload_file_contents=", FORM, ()),
-        (b"upload_file_contents=a&upload_file_contents=b", FORM,
-         (Upload("upload_file_contents", "", b"b"),)),
-        (b"upload_file_contents[]=a", FORM, (Upload("upload_file_contents", "", b"a"),)),
-        ('{"upload_file_contents": "é\\u0000\\ud800"}'.encode(), "application/json",
-         (Upload("upload_file_contents", "", b"\xc3\xa9\0\xed\xa0\x80"),)),
-        (b'{"upload_file_contents": null}', "application/json", ()),
-    ],
-)  # fmt: skip
-def test_uploads_are_bytes_and_no_values(
-    body: bytes, content_type: str, uploads: tuple[Upload, ...]
-) -> None:
-    call = make(body, content_type)
-    assert (call.problem, call.form, call.uploads) == (None, {}, uploads)
-
-
-def test_upload_in_the_address_counts_where_the_body_has_none() -> None:
-    query = b"upload_file_contents=q"
-    assert [each.content for each in make(b"a=1", query=query).uploads] == [b"q"]
-    assert [each.content for each in make(b"upload_file_contents=b", query=query).uploads] == [b"b"]
-
-
-def test_upload_that_is_a_list_is_refused_and_the_body_kept() -> None:
-    call = make(b'{"upload_file_contents": ["a"]}', "application/json")
-    assert code(call) == "invalid"
-    assert call.body == b'{"upload_file_contents": ["a"]}'
-
-
-def test_credential_in_a_file_part_is_a_credential_and_no_upload() -> None:
-    call = make(parts(part("ai_token", b"S", '; filename="token.txt"')), MULTIPART)
-    assert (call.credentials.token, call.uploads) == ("S", ())
-    assert call.body is not None
-    assert call.body.endswith(b'"token.txt"\r\n\r\n\r\n--b--\r\n')
-
-
 def test_json_names_are_mangled_too() -> None:
     call = make(b'{"first.name": "A", " tags[] ": "x", "[]": 1}', "application/json")
     assert call.form == {"first_name": "A", "tags": {"0": "x"}}
@@ -356,37 +262,3 @@ def test_fault_of_ours_is_a_problem_with_a_reference(
     assert code(call) == "internal"
     assert str(call.problem) == f"Internal error, reference {call.request_id}"
     assert "inner text" in caplog.text
-
-
-CONTENT_TYPES = st.sampled_from(
-    [FORM, MULTIPART, "application/json", "", "text/plain", "multipart/form-data", "\xff;;=\x00"]
-) | st.text(st.characters(max_codepoint=255))
-BODIES = st.binary() | st.lists(
-    st.sampled_from(
-        [b"--b", b"--", b"\r\n", b"\n", b"Content-Disposition: form-data; name=", b'"', b"a", b"=",
-         b"&", b"%", b"[", b"]", b"{", b"}", b":", b",", b"\xe9", b"\\", b"command", b"ai_token",
-         b"_charset_", b"iso-2022-jp", b"\x1b(B", b"\0", b"upload_file_contents", b"; filename="]
-    ), max_size=30,
-).map(b"".join)  # fmt: skip
-
-
-@given(BODIES, CONTENT_TYPES, st.binary())
-def test_any_bytes_are_a_call(body: bytes, content_type: str, query: bytes) -> None:
-    call = make(body, content_type, query=query)
-    assert code(call) in {None, *CODES} - {"internal"}
-    assert not call.form.keys() & {*SECRETS, "command", "ai_command", "_charset_"}
-
-
-@given(BODIES, st.sampled_from([FORM, MULTIPART, "application/json", ""]), BODIES)
-def test_what_was_cut_out_is_found_no_more(body: bytes, content_type: str, query: bytes) -> None:
-    """Reading again what is kept finds the same fields and no secret."""
-    call = make(body, content_type, query=query)
-    if call.body is None:
-        return
-    again = make(call.body, content_type, query=call.query)
-    said = again.credentials
-    assert (said.password, said.token, said.site_token, said.form_key) == ("", "", "", "")
-    assert (again.body, again.query) == (call.body, call.query)
-    assert {each.content for each in again.uploads} <= {
-        b"" if redact.mentions(each.content) else each.content for each in call.uploads
-    }

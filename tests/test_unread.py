@@ -19,8 +19,8 @@ from gateway.testing.client import FORM
 from gateway.transport import call as transport_call
 from gateway.transport.reading import Body
 from tests.cli_runner import done, run, shown, with_commands
+from tests.replay.replays import replayed, row_of, why
 from tests.sealed.secrets_of_leads import remains
-from tests.test_replay import replayed, row_of, why
 from tests.test_sealing import KEYS
 
 PLAIN = "Qzv-S3CR3T"

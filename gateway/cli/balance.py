@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import as_json, show_json, show_table, system
+from gateway.cli.common import (
+    Unknown,
+    as_json,
+    failing_in_one_sentence,
+    show_json,
+    show_table,
+    system,
+)
 from gateway.cli.moments import Moment
 from gateway.cli.replay import journals
 from gateway.journal.balance import Balance
@@ -28,12 +35,14 @@ def balance(since: datetime | None, as_json: bool) -> None:
 
     Spooled are the posts that wait on this node; those of other nodes are counted there. Leads that
     imports made stand apart. What the journal no longer has does not count. It writes nothing, and
-    posts go on meanwhile. The exit status is 1 where one of the two does not hold.
+    posts go on meanwhile. The exit status is 1 where one of the two does not hold, and 2 where
+    nobody can say: the database does not answer, or the spool cannot be read.
     """
     try:
-        found = balance_of(system(), since)
+        with failing_in_one_sentence(Unknown):
+            found = balance_of(system(), since)
     except OSError as error:
-        raise click.ClickException(
+        raise Unknown(
             f"The spool of this node cannot be read ({error.filename}: {error.strerror}): "
             "run this as the user of the gateway."
         ) from None

@@ -3,7 +3,8 @@
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
@@ -39,18 +40,32 @@ class Noun(AppGroup):
     """A group of commands about one kind of thing; trouble with the database is one sentence."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with failing_in_one_sentence():
             return super().invoke(ctx)
-        except DBAPIError as error:
-            if _no_such_table(error):
-                raise click.ClickException(
-                    "The database has no tables, or those of an older version: "
-                    "run flask db upgrade."
-                ) from None
-            if isinstance(error, OperationalError):
-                first_line = str(error.orig).strip().partition("\n")[0]
-                raise click.ClickException(f"The database does not answer: {first_line}") from None
+
+
+@contextmanager
+def failing_in_one_sentence(
+    failure: type[click.ClickException] = click.ClickException,
+) -> Iterator[None]:
+    """Say in one sentence that the database is away or has no tables; end as ``failure`` does."""
+    try:
+        yield
+    except DBAPIError as error:
+        if _no_such_table(error):
+            why = "The database has no tables, or those of an older version: run flask db upgrade."
+        elif isinstance(error, OperationalError):
+            first_line = str(error.orig).strip().partition("\n")[0]
+            why = f"The database does not answer: {first_line}"
+        else:
             raise
+        raise failure(why) from None
+
+
+class Unknown(click.ClickException):
+    """What the exit status of a command tells could not be found out, so it is none of these."""
+
+    exit_code = 2
 
 
 def _no_such_table(error: DBAPIError) -> bool:

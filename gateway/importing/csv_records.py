@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gateway.contract import FormValue
-from gateway.errors import Problem, problem
+from gateway.errors import problem
 from gateway.formats.cells import plain_cell
 from gateway.importing.columns import Columns
 from gateway.importing.lines import CannotImport, Line
@@ -19,6 +19,10 @@ MOST_LINES = 10_000
 """Lines that one row may have; a quote that nobody closes must not take the rest of the file."""
 
 _UNCLOSED = "a quote opens here and is not closed"
+_LONE_CR = (
+    "has a carriage return (CR) outside of quotes, which is neither a value nor the end of a line; "
+    "put the value in quotes, or end lines with LF or CRLF"
+)
 DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -100,7 +104,7 @@ class CsvRecords:
             cells: list[str] = next(self._reader(), [])
         except (csv.Error, _Trouble) as error:
             raise CannotImport(
-                f"The first line, which names the columns, is broken: {error}"
+                f"The first line, which names the columns, is broken: {self._why(error)}"
             ) from None
         titles = [self._text(cell).strip() for cell in cells]
         if len(titles) > MAX_PAIRS:
@@ -137,10 +141,10 @@ class CsvRecords:
             try:
                 cells = next(reader, None)
             except (csv.Error, _Trouble) as error:
-                first = feed.taken[0]
+                first, broken = feed.taken[0], problem("", "broken_line", self._why(error))
                 feed.give_back()
                 reader = self._reader()
-                yield Record(first.number, first.number, first.raw, problem=_broken(error))
+                yield Record(first.number, first.number, first.raw, problem=broken)
                 continue
             if cells is None:
                 return
@@ -154,6 +158,16 @@ class CsvRecords:
                 yield Record(*place, problem=problem("", "broken_line", self._ragged(cells)))
             else:
                 yield Record(*place, self._form(cells))
+
+    def _why(self, error: Exception) -> str:
+        """Return why the row cannot be read that the reader has just failed on."""
+        why = str(error)
+        if why == "unexpected end of data":
+            return _UNCLOSED
+        # The rest of Python's sentence is advice on its own source code, and not always the same.
+        if why.startswith("new-line character"):
+            return f"line {self._feed.taken[-1].number} {_LONE_CR}"
+        return why
 
     def _ragged(self, cells: Sequence[str]) -> str:
         return f"has {len(cells)} values and the first line {self._width} columns"
@@ -181,13 +195,6 @@ class CsvRecords:
             return cell
         raw = cell.encode(self._codec, "surrogateescape")
         return charset.decode(raw, self._declared, self._fallback)[0]
-
-
-def _broken(error: Exception) -> Problem:
-    why = str(error)
-    if why == "unexpected end of data":
-        why = _UNCLOSED
-    return problem("", "broken_line", why)
 
 
 def _sniff(raw: bytes) -> str:

@@ -21,8 +21,9 @@ from gateway.store.bulk import NewLead
 from gateway.store.posts import Post
 from gateway.store.references import NAMES, resolve
 
-HIGHEST_ID = 2**53 - 1
-"""A lead may not bring a higher id: the ids of those after it would soon reach the end."""
+HIGHEST_ID = 9 * 10**15
+"""A lead may not bring a higher id: 7 million million are left for those after it, until 2**53,
+beyond which JavaScript and others who read all numbers of JSON as floats take one for another."""
 
 _ABSENT: Any = object()
 
@@ -120,7 +121,11 @@ def _kept_id(sent: FormValue) -> int:
         raise BadForm((problem(LEAD_ID, "required", "missing (--keep-ids needs it on each line)"),))
     if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= HIGHEST_ID:
         return int(text)
-    raise BadForm((problem(LEAD_ID, "invalid", f"not a whole number from 1 to {HIGHEST_ID}"),))
+    rule = (
+        f"not a whole number from 1 to {HIGHEST_ID}, which leaves room for the ids of later leads; "
+        "give this lead a lower id, or leave --keep-ids out"
+    )
+    raise BadForm((problem(LEAD_ID, "invalid", rule),))
 
 
 def _time(name: str, sent: FormValue) -> datetime | None:

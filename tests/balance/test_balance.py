@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from tests.balance.balances import (
     spooled,
     unbalanced,
 )
-from tests.cli_runner import done, refused, run, shown, with_commands
+from tests.cli_runner import done, run, shown, with_commands
 
 _lead = Lead.__table__
 _submission = Submission.__table__
@@ -229,16 +228,6 @@ def test_file_of_the_spool_that_is_broken_is_named(gateway: Gateway) -> None:
     (folder / f"{done_before}.post").write_bytes(b"cut when it was done already")
     (offender,) = unbalanced(gateway, which="posts")
     assert offender["request_id"] == post
-
-
-def test_spool_that_cannot_be_read_is_one_sentence(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def closed(path: Any) -> Any:
-        raise PermissionError(EACCES, "Permission denied", str(path))
-
-    monkeypatch.setattr("gateway.spool.os.scandir", closed)
-    assert "run this as the user of the gateway" in refused(gateway, "journal", "balance")
 
 
 def test_post_in_progress_is_in_both_equations_or_in_none(

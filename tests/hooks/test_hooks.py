@@ -29,7 +29,7 @@ def test_every_hook_has_a_test() -> None:
         for name in names
         if not any(each.startswith(f"test_{name.removeprefix('gateway_')}") for each in tests)
     ]
-    # tests/test_registry.py and tests/test_plugin_rules.py are all about these two.
+    # tests/registry and tests/test_plugin_rules.py are all about these two.
     assert missing == ["gateway_custom_fields", "gateway_match_rules"]
 
 

@@ -1,46 +1,11 @@
 """What is wrong with a plugin stops the start, in one message: which, what, how to mend it."""
 
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import create_engine
 
-import config
 from gateway import registry
-from gateway.commands import COMMANDS
-
-COMMANDS_HEAD = "from gateway import Command, hookimpl\n"
-HEAD = "from marshmallow import fields\nfrom gateway import CustomField, MatchRule, hookimpl\n"
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], str]]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    written = []
-
-    def write_plugin(name: str, text: str) -> str:
-        (tmp_path / f"{name}.py").write_text(text)
-        written.append(name)
-        return name
-
-    yield write_plugin
-    for name in written:
-        sys.modules.pop(name, None)
-
-
-def load(*plugins: str, **values: object) -> registry.System:
-    settings = config.settings(GATEWAY_PLUGINS=plugins, **values)
-    return registry.load(settings, create_engine("sqlite://"), COMMANDS)
-
-
-def fields_plugin(entries: str) -> str:
-    return f"{HEAD}@hookimpl\ndef gateway_custom_fields(settings):\n    return {entries}\n"
-
-
-def rules_plugin(entries: str) -> str:
-    return f"{HEAD}@hookimpl\ndef gateway_match_rules(settings):\n    return {entries}\n"
+from tests.registry.loaded_plugins import HEAD, commands_plugin, fields_plugin, load, rules_plugin
 
 
 def test_fields_come_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
@@ -59,10 +24,6 @@ def test_two_systems_live_in_one_process(write: Callable[[str, str], str]) -> No
 
 def test_none_adds_nothing(write: Callable[[str, str], str]) -> None:
     assert load(write("plug_none", fields_plugin("None"))).schema.custom == frozenset()
-
-
-def commands_plugin(entries: str) -> str:
-    return f"{COMMANDS_HEAD}@hookimpl\ndef gateway_commands(settings):\n    return {entries}\n"
 
 
 @pytest.mark.parametrize(
@@ -184,57 +145,12 @@ def test_mistake_stops_the_start(write: Callable[[str, str], str], text: str, sa
     assert says in str(stopped.value)
 
 
-RESERVED_NAMES = [
-    "form_key",
-    "dry_run",
-    "idempotency_key",
-    "return_url",
-    "_charset_",
-    "show",
-    "command",
-    "ai_command",
-    "ai_login_id",
-    "ai_anything",
-]
-MISSHAPEN_NAMES = ["a[b]", "a[]", "a.b", "a b", " a", "a-b", "_a", "1a", "é", "x" * 65, ""]
-
-
-@pytest.mark.parametrize("kind", ["field", "alias", "rule"])
-@pytest.mark.parametrize("name", [*RESERVED_NAMES, *MISSHAPEN_NAMES])
-def test_name_that_no_field_or_rule_may_have(
-    write: Callable[[str, str], str], name: str, kind: str
-) -> None:
-    texts = {
-        "field": fields_plugin(f"[CustomField({name!r}, fields.String())]"),
-        "alias": fields_plugin(f"[CustomField('v', fields.String(), aliases=({name!r},))]"),
-        "rule": rules_plugin(f"[MatchRule({name!r}, list)]"),
-    }
-    says = (
-        f"plugin plug_wrong: the name {name!r} is reserved; choose another"
-        if name in RESERVED_NAMES
-        else f"plugin plug_wrong: {name!r} is no name for a field or rule; "
-        "use up to 64 letters, digits and _, beginning with a letter"
-    )
-    with pytest.raises(registry.BadPlugin) as stopped:
-        load(write("plug_wrong", texts[kind]))
-    assert str(stopped.value) == says
-
-
 def test_commands_come_after_ours_in_the_order_of_the_list(
     write: Callable[[str, str], str],
 ) -> None:
     one = write("plug_one", commands_plugin("[Command('b', print), Command('A.c-1', print)]"))
     two = write("plug_two", commands_plugin("[Command('a', print)]"))
     assert list(load(one, two).commands) == ["lead_set", "b", "A.c-1", "a"]
-
-
-def test_command_of_another_plugin_is_named_with_its_owner(
-    write: Callable[[str, str], str],
-) -> None:
-    one = write("plug_first", commands_plugin("[Command('x', print)]"))
-    two = write("plug_second", commands_plugin("[Command('x', print)]"))
-    with pytest.raises(registry.BadPlugin, match=r"^plugin plug_second: .*taken by plugin plug_f"):
-        load(one, two)
 
 
 def test_listeners_are_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
@@ -251,13 +167,6 @@ def test_plugin_that_is_not_there_or_listed_twice(write: Callable[[str, str], st
     one = write("plug_twice", fields_plugin("None"))
     with pytest.raises(registry.BadPlugin, match="listed twice"):
         load(one, one)
-
-
-def test_name_of_another_plugin_is_named_with_its_owner(write: Callable[[str, str], str]) -> None:
-    one = write("plug_first", fields_plugin('[CustomField("vin", fields.String())]'))
-    two = write("plug_second", fields_plugin('[CustomField("vin", fields.String())]'))
-    with pytest.raises(registry.BadPlugin, match="already taken by plugin plug_first"):
-        load(one, two)
 
 
 def test_rules_come_after_ours_in_the_order_of_the_list(write: Callable[[str, str], str]) -> None:
@@ -277,20 +186,6 @@ def test_no_rules_add_none(write: Callable[[str, str], str], entries: str) -> No
     assert load(write("plug_none", rules_plugin(entries))).match_rules.keys() == (
         load().match_rules.keys()
     )
-
-
-@pytest.mark.parametrize(
-    "field", ['"match_x", fields.String()', '"x", fields.String(), aliases=("match_x",)']
-)
-def test_rule_and_field_of_one_name_stop_the_start(
-    write: Callable[[str, str], str], field: str
-) -> None:
-    one = write("plug_field", fields_plugin(f"[CustomField({field})]"))
-    two = write("plug_rule", rules_plugin('[MatchRule("match_x", list)]'))
-    with pytest.raises(
-        registry.BadPlugin, match=r"^plugin plug_rule: .*'match_x' is already taken"
-    ):
-        load(one, two)
 
 
 def test_default_rule_that_no_plugin_has_stops_the_start(write: Callable[[str, str], str]) -> None:

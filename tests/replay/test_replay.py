@@ -1,66 +1,15 @@
 """``flask journal replay``: a post that was refused is mended and done again, once."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
 
-from gateway import repeats
-from gateway.errors import RepeatInProgress
-from gateway.models import Login, Submission
-from gateway.replaying import Corrections, Replayed, replay
+from gateway.models import Login
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown, with_commands
-
-ROOT = Path(__file__).parents[1]
-_submission = Submission.__table__
-
-
-@pytest.fixture
-def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
-    return with_commands(make_gateway())
-
-
-def refuse(gateway: Gateway, **fields: object) -> str:
-    """Post what is refused for its mode, and return its request id."""
-    answer = gateway.send(**{"mode": "insrt", "full_name": "Ann Lee", **fields})  # type: ignore[arg-type]
-    assert answer.status == 1
-    return answer.headers["X-Request-Id"]
-
-
-def row_of(gateway: Gateway, request_id: str) -> dict[str, Any]:
-    return next(row for row in gateway.journal() if row["request_id"] == request_id)
-
-
-def change(gateway: Gateway, request_id: str, **values: Any) -> None:
-    with gateway.system.engine.begin() as connection:
-        connection.execute(
-            update(_submission).where(_submission.c.request_id == request_id).values(values)
-        )
-
-
-def replayed(gateway: Gateway, *words: str, exit_code: int = 0) -> list[dict[str, Any]]:
-    result = run(gateway, "journal", "replay", *words, "--json")
-    assert result.exit_code == exit_code, result.output
-    return list(json.loads(result.stdout))
-
-
-def why(gateway: Gateway, *words: str) -> str:
-    """Return why the one post is left; nothing was done with it."""
-    before = gateway.journal(), gateway.count()
-    (result,) = replayed(gateway, *words, exit_code=1)
-    assert (result["outcome"], result["replay"]) == ("left", None)
-    assert (gateway.journal(), gateway.count()) == before
-    return str(result["messages"][0])
+from tests.replay.replays import change, refuse, replayed, row_of, why
 
 
 def test_refused_post_is_corrected_and_replayed(gateway: Gateway) -> None:
@@ -306,115 +255,8 @@ def test_replay_overwrites_nothing_newer_and_says_so(gateway: Gateway) -> None:
     assert (lead["city"], lead["company"], lead["notes"][0]["text"]) == ("Rome", "Late", "hi")
 
 
-def test_one_of_many_who_replay_at_once_makes_the_lead(gateway: Gateway) -> None:
-    old = refuse(gateway)
-    mend = Corrections(values={"mode": ("insert",)})
-    start = threading.Barrier(8)
-    results: list[Replayed] = []
-
-    def work() -> None:
-        start.wait()
-        results.append(replay(gateway.system, old, corrections=mend))
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert gateway.count() == 1
-    assert len(results) == 8
-    assert [each.outcome for each in results].count("accepted") == 1
-    accepted = next(each for each in results if each.outcome == "accepted")
-    row = row_of(gateway, old)
-    assert (row["outcome"], row["superseded_by"]) == ("superseded", accepted.replay)
-
-
-KILLED = """
-import os, signal, sys
-from config import settings
-from gateway.app import create_app
-from gateway.replaying import Corrections, replay
-from gateway.store import writing
-from gateway import database
-
-def die(*given, **named):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-url, files, request_id, moment = sys.argv[1:]
-app = create_app(settings(DATABASE_URL=url, GATEWAY_FILES_URL=files))
-if moment == "before":
-    writing.add_files = die
-replay(app.extensions["gateway"], request_id, corrections=Corrections(values={"mode": ("insert",)}))
-die()
-"""
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_kill_in_the_middle_neither_loses_nor_doubles(gateway: Gateway, moment: str) -> None:
-    old = refuse(gateway)
-    given = gateway.system.settings
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, given.DATABASE_URL, given.GATEWAY_FILES_URL, old, moment],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
-    assert gateway.count() == (moment == "after")
-    if moment == "after":
-        assert why(gateway, old).endswith("stands in its place")
-    else:
-        (result,) = replayed(gateway, old, "--set", "mode=insert")
-        assert result["outcome"] == "accepted"
-    assert gateway.count() == 1
-
-
 def test_age_of_a_replay_is_that_of_the_post(gateway: Gateway) -> None:
     old = refuse(gateway)
     change(gateway, old, received_at=datetime.now(UTC) - timedelta(days=5))
     replayed(gateway, old, "--set", "mode=insert")
     assert shown(gateway, "journal", "list", "--since", "1d") == []
-
-
-# --- keys for repeats
-
-KEY = {"Idempotency-Key": "order-1"}
-POST = b"command=lead_set&mode=insert&full_name=Ann+Lee&city="
-
-
-def test_repeat_that_did_not_wait_is_closed_by_its_first_post(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = gateway.post(POST, headers=KEY)
-
-    def too_long(*_: object) -> None:
-        raise RepeatInProgress
-
-    with monkeypatch.context() as patch:
-        patch.setattr(repeats, "reserve", too_long)
-        old = gateway.post(POST, headers=KEY).headers["X-Request-Id"]
-    # Another node's clock, by which the first post was written before its repeat came.
-    change(gateway, first.headers["X-Request-Id"], recorded_at=datetime(2026, 1, 1, tzinfo=UTC))
-    (result,) = replayed(gateway, old, "--set", "city=Oslo")
-    assert (result["outcome"], result["lead_id"]) == ("superseded", first.lead_id)
-    assert row_of(gateway, old)["superseded_by"] == first.headers["X-Request-Id"]
-    assert gateway.count() == 1
-
-
-def test_post_with_a_key_that_another_has_used_is_replayed(gateway: Gateway) -> None:
-    gateway.post(POST, headers=KEY)
-    answer = gateway.post(POST + b"Oslo", headers=KEY)
-    assert answer.headers["X-Gateway-Error"] == "idempotency_key_reused"
-    (result,) = replayed(gateway, answer.headers["X-Request-Id"])
-    assert (result["outcome"], result["lead_id"]) == ("accepted", 1002)
-
-
-def test_repeat_of_a_post_that_was_replayed_since_gets_its_lead(gateway: Gateway) -> None:
-    wrong = POST.replace(b"insert", b"insrt")
-    old = gateway.post(wrong, headers=KEY).headers["X-Request-Id"]
-    (result,) = replayed(gateway, old, "--set", "mode=insert")
-    again = gateway.post(wrong, headers=KEY)
-    assert (again.status, again.status_message) == (0, "Lead Creation Successful")
-    assert again.lead_id == result["lead_id"]
-    assert "X-Gateway-Warning" not in again.headers
-    assert gateway.count() == 1

@@ -1,0 +1,13 @@
+"""A gateway with its commands."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gateway.testing import Gateway
+from tests.cli_runner import with_commands
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
+    return with_commands(make_gateway())
