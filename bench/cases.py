@@ -32,6 +32,8 @@ def gateway_custom_fields(settings):
 _VALUES = ("A text", "12", "$1,234.50", "yes", "another text")
 # A cell of one's own: people here are not one.
 _CELL = {"cell": "971{digits}"}
+PERSON = template(**_CELL)
+"""The post of a person; those that are filled in are made of one like it."""
 _NEWS = {"source": "landing page 8", "company": "Example Sisters Ltd"}
 
 
@@ -53,7 +55,7 @@ class Case:
 def cases(sizes: tuple[int, ...]) -> list[Case]:
     """Return the cases at the first of ``sizes``, then those of matching at the larger ones."""
     return [
-        Case("insert", template(**_CELL)),
+        Case("insert", PERSON),
         *_matching(sizes[0]),
         Case("update by external_id", _update(), makes=False, finds=True),
         Case("10 custom fields", template(**_CELL, **_custom())),
@@ -63,7 +65,7 @@ def cases(sizes: tuple[int, ...]) -> list[Case]:
 
 
 def _insert_at(size: int) -> Case:
-    return Case(f"insert at {in_short(size)}", template(**_CELL), size=size)
+    return Case(f"insert at {in_short(size)}", PERSON, size=size)
 
 
 def _matching(size: int) -> tuple[Case, Case]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 import config
 from bench import filling, report, run_table
 from bench.body import TEMPLATE
-from bench.cases import FIRST_NEW, PLUGIN, Case, cases
+from bench.cases import FIRST_NEW, PERSON, PLUGIN, Case, cases
 from bench.load import DRAIN, Load, drive, driver, is_success, post
 from bench.run_table import Sample
 from bench.servers import ENGINES, Server, engine_names, prepare, serve, settings, workplace
@@ -205,7 +205,7 @@ def _bench(
 
 
 def _run(bench: Bench, options: argparse.Namespace) -> None:
-    if not is_success(post(bench.servers[""].port, filling.SAMPLE)):
+    if not is_success(post(bench.servers[""].port, filling.SAMPLE, PERSON)):
         raise SystemExit(f"{bench.engine}: the sample was not taken.")
     with reading(bench.system.engine) as connection:
         mould = filling.mould(connection)
