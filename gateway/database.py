@@ -95,7 +95,7 @@ def engine_options(url: str) -> dict[str, Any]:
         options["connect_args"] = {
             "connect_timeout": CONNECT_SECONDS,
             **_KEEPALIVE,
-            "options": f"-c lock_timeout={LOCK_SECONDS}s",
+            "options": f"-c lock_timeout={patience(soon=False)}",
         }
     return options
 
@@ -157,6 +157,12 @@ def _ping_idle(dialect: Dialect, connection: Any, record: Any, proxy: Any) -> No
             alive = False
         if not alive:
             raise DisconnectionError
+
+
+def patience(*, soon: bool) -> str:
+    """Return how long a post waits for what another holds, as PostgreSQL's lock_timeout has it:
+    with ``soon`` one that shares its transaction."""
+    return f"{TOGETHER_SECONDS if soon else LOCK_SECONDS}s"
 
 
 def has_one_writer(engine: Engine) -> bool:

@@ -34,14 +34,14 @@ class Rival:
         self.unclaimed: list[set[bytes]] = []
         self._post = threading.get_ident()
 
-    def hold(self, *arguments: Any) -> None:
+    def hold(self, *arguments: Any, **options: Any) -> None:
         """Claim as the store does, but first change the lead."""
         if threading.get_ident() == self._post and self.done < self.times:
             self.done += 1
             worker = threading.Thread(target=self._change)
             worker.start()
             worker.join()
-        HOLD(*arguments)
+        HOLD(*arguments, **options)
 
     def write(self, connection: Any, posts: Sequence[Any], **options: Any) -> None:
         """Write as the store does, but note first which keys are free."""

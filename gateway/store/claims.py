@@ -6,7 +6,7 @@ stored. Rows and not advisory locks, which are per server and do not hold on a c
 one writer at a time and needs none.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from psycopg import RawCursor
 from sqlalchemy import Connection, Engine, bindparam, delete, select
@@ -35,20 +35,14 @@ _free = (
 )
 # One by one: for a list MariaDB may walk the table, and wait for the rows that others hold.
 _delete = delete(_claim).where(_claim.c.digest == bindparam("held"))
-# Texts that are always the same, so that the plans are kept.
+# A text that is always the same, so that the plan is kept. How long a row is waited for is set
+# before the first one is made.
 _ON_POSTGRESQL = """
-    INSERT INTO match_claim (digest) SELECT wanted.digest FROM unnest($1::bytea[]) AS wanted(digest)
+    WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', $2, true) AS said)
+    INSERT INTO match_claim (digest) SELECT wanted.digest
+    FROM patience, unnest($1::bytea[]) AS wanted(digest) WHERE patience.said IS NOT NULL
     ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
 """
-# How long a row is waited for is set before the first one is made.
-_ON_POSTGRESQL_SOON = f"""
-    WITH hurry AS MATERIALIZED (
-        SELECT set_config('lock_timeout', '{database.TOGETHER_SECONDS}s', true) AS said
-    )
-    INSERT INTO match_claim (digest) SELECT wanted.digest
-    FROM hurry, unnest($1::bytea[]) AS wanted(digest) WHERE hurry.said IS NOT NULL
-    ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
-"""  # noqa: S608 a number of our own
 _ON_MARIADB = (
     "INSERT INTO match_claim (digest) VALUES {rows} ON DUPLICATE KEY UPDATE digest = VALUES(digest)"
 )
@@ -79,22 +73,20 @@ def are_needed(connection: Connection) -> bool:
 def take(connection: Connection, digests: Iterable[bytes]) -> None:
     """Lock the row of each digest until the transaction ends, made where there is none."""
     if are_needed(connection):
-        _hold(connection, digests, _ON_POSTGRESQL, _ON_MARIADB)
+        _hold(connection, digests, soon=False)
 
 
-def take_soon(connection: Connection, digests: Collection[bytes]) -> None:
+def take_soon(connection: Connection, digests: Iterable[bytes]) -> None:
     """Do what ``take`` does, but raise where that takes longer than ``database.TOGETHER_SECONDS``.
 
     The transaction is then of no use any more. On PostgreSQL its later statements wait no longer,
     either.
     """
-    if digests and are_needed(connection):
-        _hold(connection, digests, _ON_POSTGRESQL_SOON, _SOON + _ON_MARIADB)
+    if are_needed(connection):
+        _hold(connection, digests, soon=True)
 
 
-def _hold(
-    connection: Connection, digests: Iterable[bytes], on_postgresql: str, on_mariadb: str
-) -> None:
+def _hold(connection: Connection, digests: Iterable[bytes], *, soon: bool) -> None:
     # Sorted, so that no two posts wait for each other in a ring: both engines take the rows of one
     # statement in its order. One statement, because one for each digest took a fifth of a post.
     ordered = sorted(digests)
@@ -102,10 +94,12 @@ def _hold(
         some = ordered[start : start + MOST_AT_ONCE]
         if connection.dialect.name == "postgresql":
             with driver_of(connection, "claims") as driver:
-                RawCursor(driver).execute(on_postgresql, (some,), prepare=True)
+                sent = (some, database.patience(soon=soon))
+                RawCursor(driver).execute(_ON_POSTGRESQL, sent, prepare=True)
         else:
             rows = ", ".join(["(%s)"] * len(some))
-            connection.exec_driver_sql(on_mariadb.format(rows=rows), tuple(some))
+            hurry = _SOON if soon else ""
+            connection.exec_driver_sql(hurry + _ON_MARIADB.format(rows=rows), tuple(some))
 
 
 def purge(engine: Engine, *, batch: int = MOST_AT_ONCE) -> Iterator[int]:

@@ -162,8 +162,7 @@ class _Sight:
     """
 
     def __init__(self, connection: Connection, batch: Sequence[Job[Any]]) -> None:
-        absent = {each for job in batch for each in job.absent}
-        self._known = known(connection, absent) if absent else {}
+        self._known = known(connection, {each for job in batch for each in job.absent})
         self.touched_keys: set[bytes] = set()
         self.touched_leads: set[int] = set()
         alone = {ids.pop() for job in batch if len(ids := self._candidates(job)) == 1}

@@ -16,7 +16,6 @@ _LONGEST_BLOCK = 1_000_000
 """Characters of up to four bytes; MariaDB takes 16 MB in one packet and breaks the connection over
 more, which would look as if it were away. A single row may be longer."""
 
-
 _SOON = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
 """Before a statement that waits for nobody. MariaDB knows no wait between this and a second."""
 

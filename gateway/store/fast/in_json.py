@@ -26,7 +26,7 @@ def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, soon: bool, commit:
     """
     rows = together(posts, range(len(posts)))
     tables = _in_order(rows)
-    patience = f"{database.TOGETHER_SECONDS if soon else database.LOCK_SECONDS}s"
+    patience = database.patience(soon=soon)
     sent = (len(posts), patience, *(_as_text(rows[table]) for table in tables))
     made = RawCursor(driver).execute(_statement(tables), sent, prepare=True)
     return [lead_id for (lead_id,) in made]
