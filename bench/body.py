@@ -54,6 +54,18 @@ def template(**changed: str) -> str:
 
 TEMPLATE = template()
 
+# People here are not one.
+OWN_CELL = {"cell": "971{digits}"}
+PERSON = template(**OWN_CELL)
+"""The post of a person with a cell of one's own; those that are filled in are made of one like it.
+"""
+
+NEWS = {"source": "landing page 8", "company": "Example Sisters Ltd"}
+"""What those who are found bring, as they do in life."""
+
+MATCH = template(**OWN_CELL, match_update="1")
+MATCH_WITH_NEWS = template(**OWN_CELL, match_update="1", **NEWS)
+
 
 def letters(digits: str) -> str:
     """Return the letters that stand for ``digits`` in a name."""

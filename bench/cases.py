@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
-from bench.body import LOGIN, PASSWORD, template
+from bench.body import LOGIN, MATCH, MATCH_WITH_NEWS, NEWS, OWN_CELL, PASSWORD, PERSON, template
 from bench.load import DRAIN
 
 FIRST_NEW = 8_000_000
@@ -30,11 +30,6 @@ def gateway_custom_fields(settings):
 """A plugin with fields for the case ``custom``; it is loaded in every case."""
 
 _VALUES = ("A text", "12", "$1,234.50", "yes", "another text")
-# A cell of one's own: people here are not one.
-_CELL = {"cell": "971{digits}"}
-PERSON = template(**_CELL)
-"""The post of a person; those that are filled in are made of one like it."""
-_NEWS = {"source": "landing page 8", "company": "Example Sisters Ltd"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ def cases(sizes: tuple[int, ...]) -> list[Case]:
         Case("insert", PERSON),
         *_matching(sizes[0]),
         Case("update by external_id", _update(), makes=False, finds=True),
-        Case("10 custom fields", template(**_CELL, **_custom())),
+        Case("10 custom fields", template(**OWN_CELL, **_custom())),
         Case("1 MB file", _with_file(), drain=10),
         *(case for size in sizes[1:] for case in (_insert_at(size), *_matching(size))),
     ]
@@ -71,10 +66,10 @@ def _insert_at(size: int) -> Case:
 def _matching(size: int) -> tuple[Case, Case]:
     at = in_short(size)
     return (
-        Case(f"match misses at {at}", template(**_CELL, match_update="1"), size=size),
+        Case(f"match misses at {at}", MATCH, size=size),
         Case(
             f"match hits at {at}",
-            template(**_CELL, match_update="1", **_NEWS),
+            MATCH_WITH_NEWS,
             makes=False,
             finds=True,
             size=size,
@@ -93,7 +88,7 @@ def _update() -> str:
         "ai_login_id": LOGIN,
         "ai_login_password": PASSWORD,
         "external_id": "E~",
-        **{name: value.replace(" ", "+") for name, value in _NEWS.items()},
+        **{name: value.replace(" ", "+") for name, value in NEWS.items()},
     }
     return "&".join(f"{name}={value}" for name, value in fields.items())
 
@@ -101,9 +96,7 @@ def _update() -> str:
 def _with_file() -> str:
     # Bytes of every kind, so a third of them needs an escape; none is a placeholder.
     content = bytes(byte for byte in range(256) if byte not in b"~_") * (FILE_BYTES // 254)
-    return f"{template(**_CELL)}&upload_file_name=a.pdf&upload_file_contents=" + quote_from_bytes(
-        content
-    )
+    return f"{PERSON}&upload_file_name=a.pdf&upload_file_contents=" + quote_from_bytes(content)
 
 
 def in_short(size: int) -> str:

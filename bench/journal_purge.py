@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 import config
 from bench import journal_rows
-from bench.body import template
+from bench.body import PERSON
 from bench.load import Load, is_success, post
 from bench.servers import flask, prepare, serve, settings
 from bench.stream import Stream
@@ -21,7 +21,6 @@ from gateway.database import reading
 from gateway.models import Submission, SubmissionKey
 
 # A cell of one's own: in the other measurements all share one.
-BODY = template(cell="971{digits}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +57,12 @@ def measure(
             serve("gunicorn.conf.py", environment, folder, workers=workers)
         )
         numbers = count(1)
-        if not is_success(post(server.port, next(numbers), BODY)):
+        if not is_success(post(server.port, next(numbers), PERSON)):
             raise SystemExit(f"{engine}: the first post was not taken.")
         begun = time.perf_counter()
         keys = journal_rows.fill(system, rows)
         print(f"{engine}: {rows} rows in {time.perf_counter() - begun:.0f} s", flush=True)
-        stream = Stream(server.port, BODY, numbers)
+        stream = Stream(server.port, PERSON, numbers)
         warm = stream.during(lambda: time.sleep(min(seconds, 2)))
         quiet = stream.during(lambda: time.sleep(seconds))
         before = _counted(system)

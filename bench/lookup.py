@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, select
 
 import config
 from bench import filling, lookup_table, report
-from bench.body import template
+from bench.body import MATCH, MATCH_WITH_NEWS, PERSON
 from bench.load import Load, drive, driver, is_success, post
 from bench.look_up_times import WARM_UP, time_look_ups
 from bench.lookup_table import Posts, Rekey, Size
@@ -38,14 +38,6 @@ FIRST_POSTED = 8_000_000
 MOST = 7_000_000
 DEFAULT_SIZES = (1_000, 100_000, 1_000_000)
 SHORT = 1.0
-
-# A cell of one's own: all share one in the other measurements, and people here are not one.
-PLAIN = template(cell="971{digits}")
-MATCH = template(cell="971{digits}", match_update="1")
-# Those who are found bring news, as they do in life.
-NEWS = template(
-    cell="971{digits}", match_update="1", source="landing page 8", company="Example Sisters Ltd"
-)
 
 
 @dataclass
@@ -66,12 +58,12 @@ class Bench:
         turns = []
         for turn in range(self.options.runs):
             first = self.fresh
-            plain = self._fresh(PLAIN)
+            plain = self._fresh(PERSON)
             missing = self._fresh(MATCH)
             # Leads from all over the base; where it is too small, those that were made just now.
             spread = turn * (size // self.options.runs)
             is_large = size // self.options.runs > 2 * plain.answers
-            finding = self._run(NEWS, first=spread if is_large else first, new=False)
+            finding = self._run(MATCH_WITH_NEWS, first=spread if is_large else first, new=False)
             turns.append((plain, missing, finding))
             print(
                 f"{self.engine} {size}: insert {plain.rate:.0f}/s, "
@@ -112,12 +104,12 @@ class Bench:
 
     def rekey(self) -> Rekey:
         """Return how fast all keys are made anew, and what posts see of it."""
-        quiet = self._fresh(PLAIN)
+        quiet = self._fresh(PERSON)
         command = [sys.executable, "-m", "flask", "match", "rekey"]
         with subprocess.Popen(
             command, cwd=config.ROOT, env=dict(self.environment), stdout=subprocess.PIPE, text=True
         ) as process:
-            busy = self._fresh(PLAIN)
+            busy = self._fresh(PERSON)
             if process.poll() is not None:
                 print(f"{self.engine}: the rekey ended before the posts did", flush=True)
             said, _ = process.communicate()
@@ -208,7 +200,7 @@ def _mould(benches: Sequence[Bench]) -> filling.Mould:
     """Return the rows to copy; ends the program where copies had other keys than posted leads."""
     for bench in benches:
         for number in (*range(FIRST_POSTED - CHECKED, FIRST_POSTED), filling.SAMPLE):
-            if not is_success(post(bench.server.port, number, PLAIN)):
+            if not is_success(post(bench.server.port, number, PERSON)):
                 raise SystemExit(f"{bench.engine}: the post of person {number} was not taken.")
     with reading(benches[0].system.engine) as connection:
         mould = filling.mould(connection)

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, func, insert, select
 
 import config
 from bench import filling, report, run_table
-from bench.body import TEMPLATE
-from bench.cases import FIRST_NEW, PERSON, PLUGIN, Case, cases
+from bench.body import PERSON, TEMPLATE
+from bench.cases import FIRST_NEW, PLUGIN, Case, cases
 from bench.load import DRAIN, Load, drive, driver, is_success, post
 from bench.run_table import Sample
 from bench.servers import ENGINES, Server, engine_names, prepare, serve, settings, workplace
