@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from batch_sizes import batch_sizes
+from held_batches import hold_first_batch
 from sqlalchemy import Connection, Engine, text
 from stored_rows import count, keys_are_right, rows
 
@@ -63,19 +64,7 @@ def held_back(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, posts: list[dict[str, str]]
 ) -> list[Any]:
     """Return the answers to posts that wait for one batch together."""
-    waiting = gateway.system.group._queue
-    commit = group.Group._commit
-    is_first = threading.Event()
-
-    def slow(self: Any, engine: Any, batch: list[Any]) -> None:
-        if not is_first.is_set():
-            is_first.set()
-            end = time.monotonic() + 10
-            while len(waiting) < len(posts) and time.monotonic() < end:
-                time.sleep(0.005)
-        commit(self, engine, batch)
-
-    monkeypatch.setattr(group.Group, "_commit", slow)
+    hold_first_batch(monkeypatch, gateway, len(posts))
     return send_all(gateway, posts)
 
 

@@ -1,17 +1,17 @@
 """Posts that share a transaction do what they would do one after another."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from held_batches import hold_first_batch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from stored_rows import keys_are_right
 
-from gateway.store import claims, group
+from gateway.store import claims
 from gateway.testing import Gateway
 from tests.test_fast import clear, comparable, plain, written
 
@@ -68,8 +68,7 @@ def one_after_another(gateway: Gateway, posts: Sequence[Post]) -> list[Any]:
 
 def in_one_batch(gateway: Gateway, posts: Sequence[Post]) -> list[Any]:
     """Return the answers to posts that wait for one batch, in this order."""
-    waiting, commit = gateway.system.group._queue, group.Group._commit
-    is_first = threading.Event()
+    waiting = gateway.system.group._queue
 
     def until(count: int) -> None:
         end = time.monotonic() + 10
@@ -77,14 +76,8 @@ def in_one_batch(gateway: Gateway, posts: Sequence[Post]) -> list[Any]:
             assert time.monotonic() < end, "a post is not in the queue"
             time.sleep(0.0005)
 
-    def slow(self: Any, engine: Any, batch: list[Any]) -> None:
-        if not is_first.is_set():
-            is_first.set()
-            until(len(posts))
-        commit(self, engine, batch)
-
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(posts)) as threads:
-        patch.setattr(group.Group, "_commit", slow)
+        hold_first_batch(patch, gateway, len(posts))
         running = []
         for number, post in enumerate(posts, start=1):
             running.append(threads.submit(gateway.send, **post))
