@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Index, func, select
 from bench.filling import BATCH, analyse, write
 from gateway.contract import System
 from gateway.journal import ACCEPTED
+from gateway.journal.key_rows import KEYS
 from gateway.models import Submission, SubmissionKey
 
 _submission, _key = Submission.__table__, SubmissionKey.__table__
@@ -59,8 +60,8 @@ def _mould(connection: Connection) -> tuple[Mapping[str, Any], int]:
     newest = select(_submission).where(_submission.c.outcome == ACCEPTED)
     newest = newest.order_by(_submission.c.request_id.desc()).limit(1)
     row = dict(connection.execute(newest).mappings().one())
-    of_row = _key.c.request_id == row["request_id"]
-    keys = connection.execute(select(func.count()).select_from(_key).where(of_row)).scalar_one()
+    of_row = KEYS.c.request_id == row["request_id"]
+    keys = connection.execute(select(func.count()).select_from(KEYS).where(of_row)).scalar_one()
     if not keys:
         raise SystemExit(f"The post {row['request_id']} has no keys in the journal.")
     return row, keys

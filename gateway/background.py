@@ -1,4 +1,5 @@
-"""What a worker does beside its posts: sees the logins, watches the database, drains the spool."""
+"""What a worker does beside its posts: sees the logins, watches the database, drains the spool, and
+sorts in the search keys of new posts."""
 
 import logging
 import threading
@@ -10,12 +11,16 @@ from gateway.auth.snapshot import REFRESH_SECONDS
 from gateway.contract import System
 from gateway.database import engine_options, has_one_writer
 from gateway.draining import drain
+from gateway.journal import key_rows
 from gateway.outage import Watchdog, can_write, is_away
 
 log = logging.getLogger("gateway.spool")
 
 TICK_SECONDS = 1.0
 """How often a worker looks whether the database is back and whether posts wait."""
+
+SETTLE_SECONDS = 10.0
+"""How often it sorts in the search keys of new posts."""
 
 
 def start(system: System, *, see_logins: bool = True) -> None:
@@ -48,8 +53,9 @@ def _run(name: str, work: Callable[[], None]) -> None:
 
 
 def _keep(system: System) -> None:
-    """Refresh the snapshot, see whether the database is back, and drain; for ever."""
+    """Refresh the snapshot, see whether the database is back, drain, sort in keys; for ever."""
     seen_at = time.monotonic() if system.snapshot.is_taken else float("-inf")
+    settle_at = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
             if system.breaker.is_open and _is_back(system):
@@ -62,6 +68,9 @@ def _keep(system: System) -> None:
                 seen_at = time.monotonic()
             if not system.breaker.is_open and not system.spool.is_empty():
                 _drain(system)
+            if not system.breaker.is_open and time.monotonic() >= settle_at:
+                pause = TICK_SECONDS if _settle(system) else SETTLE_SECONDS
+                settle_at = time.monotonic() + pause
         except Exception:
             log.exception("the keeper of the spool failed; it goes on")
         time.sleep(TICK_SECONDS)
@@ -77,6 +86,16 @@ def _drain(system: System) -> None:
         log.warning("the spool was drained: %s", found)
     if drained.is_away:
         system.breaker.trip()
+
+
+def _settle(system: System) -> bool:
+    """Sort in search keys for up to a tick; return whether more of them wait."""
+    end = time.monotonic() + TICK_SECONDS
+    with system.breaker.turn(is_post=False):
+        while key_rows.settle(system.engine):
+            if time.monotonic() >= end:
+                return True
+    return False
 
 
 def _is_back(system: System) -> bool:

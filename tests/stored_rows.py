@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from gateway.database import reading
+from gateway.journal import key_rows
 from gateway.matching import keys_of
 from gateway.models import (
     Lead,
@@ -16,6 +17,8 @@ from gateway.models import (
     LeadNote,
     LeadTag,
     MatchKey,
+    PendingKeys,
+    SubmissionKey,
 )
 from gateway.store.history import read_history
 from gateway.store.keys import values_of
@@ -54,6 +57,24 @@ def keys_are_right(gateway: Gateway) -> bool:
         for digest in keys_of(values_of(row), rules)
     }
     return {(row["lead_id"], bytes(row["digest"])) for row in rows(gateway, MatchKey)} == wanted
+
+
+def search_keys(gateway: Gateway) -> list[tuple[str, bytes]]:
+    """Return the post and the digest of every search key, those that wait and the sorted ones."""
+    statement = select(key_rows.KEYS.c.request_id, key_rows.KEYS.c.digest)
+    with gateway.system.engine.connect() as connection:
+        found = connection.execute(statement).all()
+    return sorted((each.request_id, bytes(each.digest)) for each in found)
+
+
+def sort_in_keys(gateway: Gateway) -> None:
+    """Do what the keeper of a worker does now and then."""
+    while key_rows.settle(gateway.system.engine):
+        pass
+
+
+FORGET_KEYS = [delete(model.__table__) for model in (PendingKeys, SubmissionKey)]
+"""Statements that take all search keys away."""
 
 
 def everything(gateway: Gateway) -> list[list[dict[str, Any]]]:

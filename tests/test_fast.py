@@ -13,12 +13,12 @@ from batch_sizes import batch_sizes
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stored_rows import change, everything, rows
+from stored_rows import change, everything, rows, search_keys
 from werkzeug.test import Client
 
 from gateway.contract import System
 from gateway.formats import EmailAddress, IpAddress
-from gateway.models import Lead, Login, RepeatKey, Submission, SubmissionKey, db
+from gateway.models import Lead, Login, PendingKeys, RepeatKey, Submission, db
 from gateway.schema import parse
 from gateway.sealing import MARK, TEXT_MARK
 from gateway.store import fast
@@ -74,7 +74,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def written(gateway: Gateway) -> list[list[dict[str, Any]]]:
     """Return every row of lead and journal, without what differs from post to post."""
-    models = (Submission, SubmissionKey, RepeatKey)
+    models = (Submission, PendingKeys, RepeatKey)
     tables = [*everything(gateway), *(rows(gateway, model) for model in models)]
     return [[comparable(row) for row in table] for table in tables]
 
@@ -145,7 +145,7 @@ def test_short_way_writes_what_every_post_has(gateway: Gateway) -> None:
     assert row["lead_id"] == answer.lead_id
     assert row["recorded_at"] >= row["received_at"]
     assert len(row["fields_digest"]) == 16
-    keys = [row["request_id"] for row in rows(gateway, SubmissionKey)]
+    keys = [request_id for request_id, _ in search_keys(gateway)]
     assert keys.count(answer.headers["X-Request-Id"]) == 3
     assert gateway.journal()[-1]["lead_id"] == answer.lead_id
 

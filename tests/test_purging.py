@@ -15,9 +15,10 @@ from sqlalchemy import func, insert, select, update
 
 from gateway import journal
 from gateway.journal import purging, strangers, sweeping
-from gateway.models import StrangerHour, Submission, SubmissionKey
+from gateway.models import PendingKeys, StrangerHour, Submission, SubmissionKey
 from gateway.testing import Gateway
 from tests.cli_runner import done, shown, with_commands
+from tests.stored_rows import search_keys
 
 _submission = Submission.__table__
 _key = SubmissionKey.__table__
@@ -46,8 +47,7 @@ def ids(gateway: Gateway) -> set[str]:
 
 
 def key_ids(gateway: Gateway) -> set[str]:
-    with gateway.system.engine.connect() as connection:
-        return set(connection.execute(select(_key.c.request_id)).scalars())
+    return {request_id for request_id, _ in search_keys(gateway)}
 
 
 def test_each_kind_is_kept_as_long_as_it_must(make_gateway: Callable[..., Gateway]) -> None:
@@ -121,9 +121,11 @@ def test_posts_keep_coming_while_a_long_journal_is_purged(
     copies = [{**row, "request_id": f"{old[:30]}{number:06}"} for number in range(2000)]
     with gateway.system.engine.begin() as connection:
         connection.execute(insert(_submission), copies)
+        keys = [{"digest": bytes(16), "request_id": each["request_id"]} for each in copies]
+        connection.execute(insert(_key), keys[::2])
         connection.execute(
-            insert(_key),
-            [{"digest": bytes(16), "request_id": each["request_id"]} for each in copies],
+            insert(PendingKeys.__table__),
+            [{"digests": each["digest"], "request_id": each["request_id"]} for each in keys[1::2]],
         )
     ended = threading.Event()
     answers: list[Any] = []

@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, s
 
 from gateway.contract import System
 from gateway.database import snapshot
+from gateway.journal import key_rows
 from gateway.journal.balance_leads import Leads, balance_leads, received_from
 from gateway.journal.offenders import MOST, SET_RIGHT, Offender
 from gateway.journal.outcomes import ACCEPTED, OUTCOMES, SUPERSEDED
-from gateway.models import Submission, SubmissionKey
+from gateway.models import Submission
 
 __all__ = ["MOST", "Balance", "Leads", "Offender", "Posts", "balance"]
 
@@ -24,10 +25,10 @@ AT_ONCE = 500
 """Ids of spooled posts that are looked up in one statement."""
 
 _submission = Submission.__table__
-_key = SubmissionKey.__table__
+_keyed = key_rows.KEYED
 _id = _submission.c.request_id
 _outcome = _submission.c.outcome
-_is_row = select(_id).where(_id == _key.c.request_id).exists()
+_is_row = select(_id).where(_id == _keyed.c.request_id).exists()
 
 _WRONG: dict[str, tuple[ColumnElement[bool], str]] = {
     "unknown": (not_(_outcome.in_(OUTCOMES)), "post {id} has the outcome {outcome!r}, of none"),
@@ -109,7 +110,7 @@ def _balance_posts(
             outcomes[outcome] += number
     spooled = len(_unrecorded(connection, waiting))
     lost = _unrecorded(connection, broken)
-    vanished = select(_key.c.request_id).where(not_(_is_row), *_keys_since(since)).distinct()
+    vanished = select(_keyed.c.request_id).where(not_(_is_row), *_keys_since(since))
     gone = connection.execute(select(func.count()).select_from(vanished.subquery())).scalar_one()
     # Counted by itself, and not as the sum of the groups.
     rows = connection.execute(
@@ -122,7 +123,7 @@ def _balance_posts(
     )
     offenders = _offenders(connection, part) if wrong else []
     if gone:
-        deleted = connection.execute(vanished.order_by(_key.c.request_id).limit(MOST)).scalars()
+        deleted = connection.execute(vanished.order_by(_keyed.c.request_id).limit(MOST)).scalars()
         offenders += map(_vanished, deleted)
     offenders += map(_broken, lost)
     return posts, wrong + gone + len(lost), offenders
@@ -180,7 +181,7 @@ def _keys_since(since: datetime | None) -> list[ColumnElement[bool]]:
         return []
     milliseconds = f"{max(0, int(since.timestamp() * 1000)):012x}"
     first = f"{milliseconds[:8]}-{milliseconds[8:]}"
-    request_id: Any = _key.c.request_id
+    request_id: Any = _keyed.c.request_id
     return [or_(request_id >= first, func.substr(request_id, 15, 1) != "7")]
 
 

@@ -9,15 +9,14 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, or_, se
 
 from gateway.contract import System
 from gateway.database import reading
-from gateway.journal import keys, strangers
+from gateway.journal import key_rows, keys, strangers
 from gateway.journal.bodies import ERASED
 from gateway.journal.recording import IS_OPEN
-from gateway.models import LeadMerge, Submission, SubmissionKey
+from gateway.models import LeadMerge, Submission
 
 Row = Mapping[str, Any]
 
 _submission = Submission.__table__
-_key = SubmissionKey.__table__
 _merge = LeadMerge.__table__
 _LISTED = [column for column in _submission.c if column.name not in ("body", "query")]
 _not_erased = or_(_submission.c.flags.is_(None), _submission.c.flags != ERASED)
@@ -150,7 +149,7 @@ def _has_key(system: System, kind: str, text: str) -> ColumnElement[bool]:
     if digest is None:
         what = "first and last name" if kind == keys.NAME else f"{kind} that says who it is"
         raise NoKey(f"--{kind}: not a {what}")
-    return _submission.c.request_id.in_(select(_key.c.request_id).where(_key.c.digest == digest))
+    return _submission.c.request_id.in_(key_rows.found_by([digest]))
 
 
 def _rows(system: System, statement: Select[Any]) -> list[Row]:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, bindparam, insert, select
 from gateway import repeats
 from gateway.contract import Call, Caller
 from gateway.errors import Problem
-from gateway.journal import reducing
+from gateway.journal import key_rows, reducing
 from gateway.journal.outcomes import ACCEPTED, UNHANDLED
 from gateway.journal.replacing import supersede
-from gateway.models import Submission, SubmissionKey
+from gateway.models import Submission
 from gateway.normal import digest
 
 _submission = Submission.__table__
@@ -25,7 +25,6 @@ IS_OPEN = (
 """Whether a row waits for somebody: not accepted, not settled, and no other in its place."""
 
 _insert = insert(_submission)
-_insert_key = insert(SubmissionKey.__table__)
 _find_decision = select(_submission.c.lead_id, _submission.c.decision).where(
     _submission.c.request_id == bindparam("id"), _submission.c.outcome == "accepted"
 )
@@ -104,7 +103,7 @@ def record(
             "flags": ",".join(filter(None, (*_flags(call), kept_body["flags"]))) or None,
         },
     )
-    _add_keys(connection, call.request_id, keys)
+    key_rows.add(connection, call.request_id, keys)
     if superseded_by:
         reducing.follow(connection, call.request_id, first=superseded_by)
     if call.replay_of and outcome == ACCEPTED:
@@ -122,12 +121,6 @@ def decision_of(
     """Return the lead and the decision of an accepted post, ``None`` where there is none."""
     row = connection.execute(_find_decision, {"id": request_id}).one_or_none()
     return None if row is None else (row.lead_id, row.decision)
-
-
-def _add_keys(connection: Connection, request_id: str, keys: Collection[bytes]) -> None:
-    if keys:
-        rows = [{"digest": each, "request_id": request_id} for each in sorted(keys)]
-        connection.execute(_insert_key, rows)
 
 
 def retry_digest(sent: bytes, caller: Caller | None) -> bytes:

@@ -4,16 +4,16 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, or_, select, union, update
+from sqlalchemy import Connection, Select, bindparam, or_, select, union, update
 
+from gateway.journal import key_rows
 from gateway.journal.bodies import ERASED, is_erased
 from gateway.journal.outcomes import ACCEPTED
-from gateway.models import Submission, SubmissionKey
+from gateway.models import Submission
 
 AT_ONCE = 200
 
 _submission = Submission.__table__
-_key = SubmissionKey.__table__
 _post, _replay = _submission.alias("post"), _submission.alias("replay")
 _replays_first = (
     _submission.c.replay_of.is_(None),
@@ -42,7 +42,7 @@ def posts_of(lead_ids: Collection[int], digests: Collection[bytes]) -> Select[An
     These are the posts of the leads, those that became no lead and have one of ``digests``, and
     replays of all these that became none: a correction may have taken out what they are found by.
     """
-    named = select(_key.c.request_id).where(_key.c.digest.in_(sorted(digests)))
+    named = key_rows.found_by(digests)
     own = select(_post.c.request_id).where(_post.c.lead_id.in_(lead_ids))
     no_lead = select(_post.c.request_id).where(
         _post.c.request_id.in_(named), _post.c.outcome != ACCEPTED
@@ -78,7 +78,7 @@ def reduce_rows(connection: Connection, rows: Sequence[Any]) -> None:
     """Empty these rows: time, caller, command, outcome, codes, lead and action stay."""
     now = datetime.now(UTC)
     ids = [row["request_id"] for row in rows]
-    connection.execute(delete(_key).where(_key.c.request_id.in_(ids)))
+    key_rows.forget(connection, ids)
     connection.execute(
         _reduce,
         [

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select, upda
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from gateway.database import in_transaction
-from gateway.models import StrangerHour, Submission, SubmissionKey
+from gateway.journal import key_rows
+from gateway.models import StrangerHour, Submission
 
 log = logging.getLogger("gateway.journal")
 
@@ -36,7 +37,6 @@ ROW_BYTES = 1024
 """What a row takes beside its body and query, with its keys and its part of the indexes."""
 
 _submission = Submission.__table__
-_key = SubmissionKey.__table__
 _hour = StrangerHour.__table__
 _total = select(func.coalesce(func.sum(_hour.c.bytes), 0))
 _oldest = (
@@ -52,7 +52,6 @@ _oldest = (
     .with_for_update(skip_locked=True)
 )
 _ids: Any = bindparam("ids", expanding=True)
-_delete_keys = delete(_key).where(_key.c.request_id.in_(_ids))
 _delete_posts = delete(_submission).where(_submission.c.request_id.in_(_ids))
 
 
@@ -114,7 +113,7 @@ class Strangers:
 def forget(connection: Connection, request_ids: list[str]) -> None:
     """Delete these rows of the journal, and the keys by which they are found."""
     if request_ids:
-        connection.execute(_delete_keys, {"ids": request_ids})
+        key_rows.forget(connection, request_ids)
         connection.execute(_delete_posts, {"ids": request_ids})
 
 

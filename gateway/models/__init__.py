@@ -3,7 +3,13 @@
 from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
 from gateway.models.callers import CustomStatus, Login, Pool, Status, User, login_state
 from gateway.models.importing import ImportRun
-from gateway.models.journal import Erasure, StrangerHour, Submission, SubmissionKey
+from gateway.models.journal import (
+    Erasure,
+    PendingKeys,
+    StrangerHour,
+    Submission,
+    SubmissionKey,
+)
 from gateway.models.leads import (
     Lead,
     LeadChange,
@@ -36,6 +42,7 @@ __all__ = [
     "MatchClaim",
     "MatchKey",
     "MatchRekey",
+    "PendingKeys",
     "Pool",
     "RepeatKey",
     "Status",

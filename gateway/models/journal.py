@@ -81,6 +81,16 @@ class SubmissionKey(db.Model):  # type: ignore[name-defined]
     request_id: Mapped[str] = mapped_column(String(36), primary_key=True, index=True)
 
 
+class PendingKeys(db.Model):  # type: ignore[name-defined]
+    """What a new post is found by: its digests one behind the other, until they are sorted in."""
+
+    __tablename__ = "submission_key_pending"
+    __table_args__ = ({"sqlite_with_rowid": False, **MARIADB},)
+
+    request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    digests: Mapped[bytes] = mapped_column(Bytes)
+
+
 class StrangerHour(db.Model):  # type: ignore[name-defined]
     """What the journal holds of strangers' posts of one hour, and how many had to go early."""
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
-from stored_rows import add, change, everything
+from sqlalchemy import select, update
+from stored_rows import FORGET_KEYS, add, change, everything
 
 from gateway.commands import lead_set
 from gateway.journal import balance
-from gateway.models import ImportRun, Lead, Submission, SubmissionKey
+from gateway.models import ImportRun, Lead, Submission
 from gateway.testing import Gateway
 from gateway.transport.identity import new_request_id
 from tests.balance.balances import (
@@ -31,7 +31,6 @@ from tests.cli_runner import done, run, shown, with_commands
 
 _lead = Lead.__table__
 _submission = Submission.__table__
-_key = SubmissionKey.__table__
 
 
 def test_day_with_posts_of_every_kind_balances(
@@ -142,7 +141,7 @@ def test_imports_with_match_hide_no_lead_that_has_lost_its_post(
     gateway.send(external_id="y", mode="update", city="Z")
     assert balanced(gateway)["leads"]["presumed"] == 0
     delete_row(gateway, request_id(answer))
-    change(gateway, delete(_key))
+    change(gateway, *FORGET_KEYS)
     (offender,) = unbalanced(gateway, which="leads")
     assert offender["lead_id"] == answer.lead_id
 
@@ -189,7 +188,7 @@ def test_post_that_took_long_at_the_edge_of_a_purge_is_no_loss(gateway: Gateway)
         update(_lead)
         .where(_lead.c.lead_id == 1001)
         .values(created_at=now - timedelta(days=50) + timedelta(minutes=1)),
-        delete(_key),
+        *FORGET_KEYS,
     )
     delete_row(gateway, slow)
     balanced(gateway)
@@ -213,7 +212,7 @@ def test_drained_post_is_counted_once_while_its_file_is_there(gateway: Gateway) 
     found = balanced(gateway)["posts"]
     assert (found["received"], found["accepted"], found["spooled"]) == (2, 2, 0)
     delete_row(gateway, post)
-    change(gateway, delete(_key))
+    change(gateway, *FORGET_KEYS)
     assert unbalanced(gateway, which="leads")
 
 

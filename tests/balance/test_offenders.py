@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, update
-from stored_rows import add, change
+from stored_rows import FORGET_KEYS, add, change
 
-from gateway.models import Erasure, LeadMerge, SubmissionKey
+from gateway.models import Erasure, LeadMerge
 from gateway.testing import Gateway
 from tests.balance.balances import (
     add_lead,
@@ -19,8 +19,6 @@ from tests.balance.balances import (
     unbalanced,
 )
 from tests.cli_runner import run
-
-_key = SubmissionKey.__table__
 
 
 def assert_post_is_named(gateway: Gateway, post: str, why: str) -> None:
@@ -100,10 +98,10 @@ def test_post_that_was_deleted_is_named_by_its_keys(gateway: Gateway) -> None:
 def test_post_that_was_deleted_is_named_by_its_lead(gateway: Gateway) -> None:
     add(gateway, city="X")
     answer = gateway.send(city="Y", external_id="y")
-    change(gateway, delete(_key))
+    change(gateway, *FORGET_KEYS)
     gateway.send(external_id="y", mode="update", city="Z")
     delete_row(gateway, request_id(answer))
-    change(gateway, delete(_key))
+    change(gateway, *FORGET_KEYS)
     # An update since does not hide it: no import has made leads.
     (offender,) = unbalanced(gateway, which="leads")
     assert offender["lead_id"] == answer.lead_id

@@ -8,18 +8,27 @@ import pytest
 
 from gateway.files import FileStore
 from gateway.journal import reducing
-from gateway.models import Erasure, MatchClaim, MatchKey, SubmissionKey
+from gateway.models import Erasure, MatchClaim, MatchKey
 from gateway.replaying import Corrections, replay
 from gateway.store import erasing
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, shown
 from tests.erasing.persons import MARK, bystander, person, plant, remains, rows
+from tests.stored_rows import search_keys, sort_in_keys
 
 
-def test_nothing_of_the_person_remains_and_all_of_the_others(gateway: Gateway) -> None:
+@pytest.mark.parametrize("sorted_in", ["nothing", "some", "all"])
+def test_nothing_of_the_person_remains_and_all_of_the_others(
+    gateway: Gateway, sorted_in: str
+) -> None:
     bob, refused_post = bystander(gateway)
     before, posts = gateway.lead(bob), len(gateway.journal())
+    keys = search_keys(gateway)
+    if sorted_in == "some":
+        sort_in_keys(gateway)
     lead_id = plant(gateway)
+    if sorted_in == "all":
+        sort_in_keys(gateway)
     gateway.send(
         mode="update", lead_id=str(lead_id), upload_file_name="b", upload_file_contents="shared"
     )
@@ -28,6 +37,7 @@ def test_nothing_of_the_person_remains_and_all_of_the_others(gateway: Gateway) -
     found = done(gateway, "lead", "erase", str(lead_id), "--yes")
     assert f"Erased lead {lead_id} and {planted} posts." in found
     assert list(remains(gateway)) == []
+    assert search_keys(gateway) == keys
     assert gateway.lead(lead_id) is None
     assert gateway.lead(bob) == before
     (shared,) = before["files"] if before else []
@@ -48,7 +58,7 @@ def test_emptied_posts_keep_time_and_outcome_and_say_so(gateway: Gateway) -> Non
     assert [(row["request_id"], row["received_at"], row["outcome"]) for row in after] == before
     assert {row["flags"] for row in after} == {"erased"}
     assert after[0]["decision"] == {"action": "create"}
-    assert rows(gateway, SubmissionKey.__table__) == rows(gateway, MatchKey.__table__) == []
+    assert search_keys(gateway) == rows(gateway, MatchKey.__table__) == []
     assert "erased" in shown(gateway, "journal", "show", before[0][0])["unreadable"]
     assert shown(gateway, "journal", "list", "--replayable") == []
 
@@ -162,5 +172,5 @@ def test_repeat_of_a_post_of_an_erased_person_leaves_nothing_of_them(gateway: Ga
     again = gateway.post(body, headers={"Idempotency-Key": "k"})
     assert (again.status, again.lead_id) == (0, first.lead_id)
     assert list(remains(gateway)) == []
-    assert rows(gateway, SubmissionKey.__table__) == []
+    assert search_keys(gateway) == []
     assert gateway.count() == 0

@@ -91,7 +91,10 @@ def no_keys(out: Outage) -> Iterator[None]:
     """Have the journal take no post that has a key by which a person is found."""
     # Its connections may be those that the outage broke.
     out.gateway.system.engine.dispose()
-    for old, new in (("submission_key", "key_gone"), ("key_gone", "submission_key")):
+    for old, new in (
+        ("submission_key_pending", "key_gone"),
+        ("key_gone", "submission_key_pending"),
+    ):
         with out.gateway.system.engine.begin() as connection:
             connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
         if new == "key_gone":

@@ -1,0 +1,174 @@
+"""By what posts are found: a row a post first, sorted in later; whoever looks sees both."""
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import flask_migrate
+import pytest
+from sqlalchemy import Connection, func, select
+
+from gateway.journal import key_rows
+from gateway.models import PendingKeys, SubmissionKey
+from gateway.testing import Gateway
+from tests.cli_runner import done, shown, with_commands
+from tests.stored_rows import add, count, search_keys, sort_in_keys
+
+_sorted, _pending = SubmissionKey.__table__, PendingKeys.__table__
+PERSON = {"phone": "503-555-0100", "email": "ann@example.com", "full_name": "Ann Lee"}
+OPTIONS = (("--phone", "5035550100"), ("--email", "ANN@example.com"), ("--name", "Ann Lee"))
+
+
+@pytest.fixture
+def gateway(make_gateway: Callable[..., Gateway]) -> Gateway:
+    return with_commands(make_gateway())
+
+
+def found(gateway: Gateway, option: str, text: str) -> list[str]:
+    return [row["request_id"] for row in shown(gateway, "journal", "list", option, text)]
+
+
+def test_posts_are_found_before_and_after_their_keys_are_sorted_in(gateway: Gateway) -> None:
+    gateway.send(full_name="Bob Roe", phone="503-555-0199")
+    wanted = []
+    for number in range(3):
+        answer = gateway.send(**PERSON, note=str(number))
+        wanted.insert(0, answer.headers["X-Request-Id"])
+        for option, text in OPTIONS:
+            assert found(gateway, option, text) == wanted
+        before = search_keys(gateway)
+        sort_in_keys(gateway)
+        assert count(gateway, _pending) == 0
+        assert count(gateway, _sorted) == len(before)
+        assert search_keys(gateway) == before
+        for option, text in OPTIONS:
+            assert found(gateway, option, text) == wanted
+
+
+def test_person_is_exported_whole_where_some_keys_wait(gateway: Gateway) -> None:
+    lead_id = add(gateway, **PERSON)
+    refused = [gateway.send(mode="insrt", **PERSON)]
+    sort_in_keys(gateway)
+    refused.append(gateway.send(mode="insrt", **PERSON))
+    posts = json.loads(done(gateway, "lead", "export-person", str(lead_id)))["posts"]
+    assert {each.headers["X-Request-Id"] for each in refused} < {
+        each["request_id"] for each in posts
+    }
+
+
+def test_post_with_very_many_keys_is_found_by_each(gateway: Gateway) -> None:
+    phones = [f"503-555-{number:04}" for number in range(100, 115)]
+    cells = [f"503-555-{number:04}" for number in range(200, 219)]
+    gateway.send(mode="insrt", **{"phone[]": phones, "cell[]": cells})
+    gateway.send(phone="503-555-0999")
+    assert len(search_keys(gateway)) > 30
+    keys = search_keys(gateway)
+    for turn in range(2):
+        for number in (100, 114, 200, 218):
+            assert len(found(gateway, "--phone", f"503-555-{number:04}")) == 1, (turn, number)
+        sort_in_keys(gateway)
+        assert search_keys(gateway) == keys
+
+
+def test_more_posts_than_go_at_once_are_sorted_in(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        gateway.send(**PERSON, note=str(number))
+    keys = search_keys(gateway)
+    monkeypatch.setattr(key_rows, "_next", key_rows._next.limit(2))
+    monkeypatch.setattr(key_rows, "AT_ONCE", 2)
+    assert [key_rows.settle(gateway.system.engine) for _ in range(3)] == [True, True, False]
+    assert count(gateway, _pending) == 0
+    assert search_keys(gateway) == keys
+
+
+def test_sorting_that_breaks_off_changes_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.send(**PERSON)
+    keys = search_keys(gateway)
+    settle = key_rows._settle_some
+
+    def break_off(connection: Connection) -> int:
+        settle(connection)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(key_rows, "_settle_some", break_off)
+        key_rows.settle(gateway.system.engine)
+    assert count(gateway, _pending) == 1
+    assert search_keys(gateway) == keys
+
+
+def test_sorting_beside_posts_erasures_and_purges_loses_and_keeps_nothing(
+    gateway: Gateway,
+) -> None:
+    ended = threading.Event()
+    faults: list[BaseException] = []
+
+    def go_on(work: object) -> None:
+        try:
+            while not ended.is_set():
+                key_rows.settle(gateway.system.engine)
+        except BaseException as error:  # told to the test's own thread
+            faults.append(error)
+
+    threads = [threading.Thread(target=go_on, args=(None,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        kept, gone = [], []
+        for number in range(30):
+            lead_id = add(gateway, full_name=f"Cy {number}", phone=f"503-555-{number:04}")
+            gateway.send(mode="insrt", phone=f"503-555-{number:04}", lead_id=str(lead_id))
+            if number % 3:
+                kept.append(f"503-555-{number:04}")
+            else:
+                gone.append(f"503-555-{number:04}")
+                done(gateway, "lead", "erase", str(lead_id), "--yes")
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert faults == []
+    for turn in range(2):
+        assert [len(found(gateway, "--phone", phone)) for phone in kept] == [2] * len(kept), turn
+        assert [found(gateway, "--phone", phone) for phone in gone] == [[]] * len(gone)
+        there = {row["request_id"] for row in gateway.journal() if row["flags"] != "erased"}
+        keys = search_keys(gateway)
+        assert len(keys) == len(set(keys))
+        assert {request_id for request_id, _ in keys} == there
+        sort_in_keys(gateway)
+
+
+def test_erasure_waits_for_what_is_just_being_sorted_in(gateway: Gateway) -> None:
+    if gateway.system.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite lets one write at a time: nobody is ever just about to")
+    lead_id = add(gateway, **PERSON)
+    erasure = threading.Thread(target=done, args=(gateway, "lead", "erase", str(lead_id), "--yes"))
+    with gateway.system.engine.begin() as connection:
+        assert key_rows._settle_some(connection) == 1
+        erasure.start()
+        erasure.join(0.5)
+        assert erasure.is_alive()
+    erasure.join()
+    assert search_keys(gateway) == []
+
+
+def test_migration_down_sorts_in_and_up_again_finds(gateway: Gateway) -> None:
+    for number in range(3):
+        gateway.send(**PERSON, note=str(number))
+        if number == 1:
+            sort_in_keys(gateway)
+    gateway.send(full_name="Bob Roe")
+    keys = search_keys(gateway)
+    with gateway.app.app_context():
+        flask_migrate.downgrade(revision="0007")
+        with gateway.system.engine.connect() as connection:
+            assert connection.execute(
+                select(func.count()).select_from(_sorted)
+            ).scalar_one() == len(keys)
+        flask_migrate.upgrade()
+    assert search_keys(gateway) == keys
