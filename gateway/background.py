@@ -89,7 +89,7 @@ def _drain(system: System) -> None:
 
 
 def _settle(system: System) -> bool:
-    """Sort in search keys for up to a tick; return whether more of them wait."""
+    """Sort in search keys for a tick or a little longer; return whether more of them wait."""
     end = time.monotonic() + TICK_SECONDS
     with system.breaker.turn(is_post=False):
         while key_rows.settle(system.engine):

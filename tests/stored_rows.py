@@ -69,7 +69,7 @@ def search_keys(gateway: Gateway) -> list[tuple[str, bytes]]:
 
 def sort_in_keys(gateway: Gateway) -> None:
     """Do what the keeper of a worker does now and then."""
-    while key_rows.settle(gateway.system.engine):
+    while key_rows.settle(gateway.system.engine, least=1):
         pass
 
 

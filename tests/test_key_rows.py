@@ -1,19 +1,19 @@
 """By what posts are found: a row a post first, sorted in later; whoever looks sees both."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import flask_migrate
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from gateway.journal import key_rows
 from gateway.models import PendingKeys, SubmissionKey
 from gateway.testing import Gateway
 from tests.cli_runner import done, shown, with_commands
-from tests.stored_rows import add, count, search_keys, sort_in_keys
+from tests.stored_rows import add, change, count, search_keys, sort_in_keys
 
 _sorted, _pending = SubmissionKey.__table__, PendingKeys.__table__
 PERSON = {"phone": "503-555-0100", "email": "ann@example.com", "full_name": "Ann Lee"}
@@ -71,17 +71,50 @@ def test_post_with_very_many_keys_is_found_by_each(gateway: Gateway) -> None:
         assert search_keys(gateway) == keys
 
 
-def test_more_posts_than_go_at_once_are_sorted_in(
+def runs(gateway: Gateway) -> list[int]:
+    """Return how many posts each run has."""
+    posts = func.count(_sorted.c.request_id.distinct())
+    statement = select(posts).group_by(_sorted.c.run).order_by(_sorted.c.run)
+    with gateway.system.engine.connect() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def test_posts_are_sorted_in_once_a_run_is_together(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(5):
-        gateway.send(**PERSON, note=str(number))
-    keys = search_keys(gateway)
-    monkeypatch.setattr(key_rows, "_next", key_rows._next.limit(2))
+    monkeypatch.setattr(key_rows, "RUN", 5)
     monkeypatch.setattr(key_rows, "AT_ONCE", 2)
-    assert [key_rows.settle(gateway.system.engine) for _ in range(3)] == [True, True, False]
-    assert count(gateway, _pending) == 0
-    assert search_keys(gateway) == keys
+    sent = []
+    for number in range(1, 13):
+        sent.insert(0, gateway.send(**PERSON, note=str(number)).headers["X-Request-Id"])
+        assert key_rows.settle(gateway.system.engine, least=5) is (number in (5, 10))
+        assert found(gateway, "--phone", PERSON["phone"]) == sent
+    assert runs(gateway) == [5, 5]
+    assert count(gateway, _pending) == 2
+    sort_in_keys(gateway)
+    assert runs(gateway) == [5, 5, 2]
+    assert found(gateway, "--phone", PERSON["phone"]) == sent
+
+
+def test_posts_of_many_runs_are_found(gateway: Gateway) -> None:
+    wanted = gateway.send(**PERSON).headers["X-Request-Id"]
+    sort_in_keys(gateway)
+    change(gateway, update(_sorted).values(run=2500))
+    assert found(gateway, "--email", PERSON["email"]) == [wanted]
+    later = gateway.send(**PERSON, note="later").headers["X-Request-Id"]
+    sort_in_keys(gateway)
+    assert found(gateway, "--email", PERSON["email"]) == [later, wanted]
+
+
+def test_very_many_digests_find_every_post(gateway: Gateway) -> None:
+    post = gateway.send(**PERSON).headers["X-Request-Id"]
+    own = {digest for _, digest in search_keys(gateway)}
+    others = {os.urandom(16) for _ in range(3000)}
+    for digests in (own | others, others, set()):
+        wanted = [post] * 3 if own & digests else []
+        with gateway.system.engine.connect() as connection:
+            assert list(connection.execute(key_rows.found_by(digests)).scalars()) == wanted
+        sort_in_keys(gateway)
 
 
 def test_sorting_that_breaks_off_changes_nothing(
@@ -89,15 +122,15 @@ def test_sorting_that_breaks_off_changes_nothing(
 ) -> None:
     gateway.send(**PERSON)
     keys = search_keys(gateway)
-    settle = key_rows._settle_some
+    settle_some = key_rows._settle_some
 
-    def break_off(connection: Connection) -> int:
-        settle(connection)
+    def break_off(run: int, most: int, connection: Connection) -> int:
+        settle_some(run, most, connection)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(key_rows, "_settle_some", break_off)
-        key_rows.settle(gateway.system.engine)
+    monkeypatch.setattr(key_rows, "_settle_some", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        key_rows.settle(gateway.system.engine, least=1)
     assert count(gateway, _pending) == 1
     assert search_keys(gateway) == keys
 
@@ -108,14 +141,14 @@ def test_sorting_beside_posts_erasures_and_purges_loses_and_keeps_nothing(
     ended = threading.Event()
     faults: list[BaseException] = []
 
-    def go_on(work: object) -> None:
+    def go_on() -> None:
         try:
             while not ended.is_set():
-                key_rows.settle(gateway.system.engine)
+                key_rows.settle(gateway.system.engine, least=1)
         except BaseException as error:  # told to the test's own thread
             faults.append(error)
 
-    threads = [threading.Thread(target=go_on, args=(None,)) for _ in range(2)]
+    threads = [threading.Thread(target=go_on) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
@@ -149,7 +182,7 @@ def test_erasure_waits_for_what_is_just_being_sorted_in(gateway: Gateway) -> Non
     lead_id = add(gateway, **PERSON)
     erasure = threading.Thread(target=done, args=(gateway, "lead", "erase", str(lead_id), "--yes"))
     with gateway.system.engine.begin() as connection:
-        assert key_rows._settle_some(connection) == 1
+        assert key_rows._settle_some(1, 10, connection) == 1
         erasure.start()
         erasure.join(0.5)
         assert erasure.is_alive()

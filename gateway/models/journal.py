@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.models.base import MARIADB, Bytes, Digest, Key, UtcDateTime, db
@@ -72,13 +80,18 @@ class SubmissionKey(db.Model):  # type: ignore[name-defined]
     """A phone, e-mail, name or external id of a post, digested: bodies cannot be searched.
 
     No foreign key, as with match keys: whoever deletes a row of the journal deletes these first.
+    ``run`` is the number, from 1 on, of the run of posts with which it was sorted in.
     """
 
     __tablename__ = "submission_key"
-    __table_args__ = ({"sqlite_with_rowid": False, **MARIADB},)
+    __table_args__ = (
+        PrimaryKeyConstraint("run", "digest", "request_id"),
+        {"sqlite_with_rowid": False, **MARIADB},
+    )
 
-    digest: Mapped[bytes] = mapped_column(Digest, primary_key=True)
-    request_id: Mapped[str] = mapped_column(String(36), primary_key=True, index=True)
+    digest: Mapped[bytes] = mapped_column(Digest)
+    request_id: Mapped[str] = mapped_column(String(36), index=True)
+    run: Mapped[int] = mapped_column(BigInteger, server_default=text("1"), autoincrement=False)
 
 
 class PendingKeys(db.Model):  # type: ignore[name-defined]
