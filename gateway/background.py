@@ -20,7 +20,7 @@ TICK_SECONDS = 1.0
 """How often a worker looks whether the database is back and whether posts wait."""
 
 SETTLE_SECONDS = 10.0
-"""How often it sorts in the search keys of new posts."""
+"""How often it looks whether the search keys of new posts can be sorted in."""
 
 
 def start(system: System, *, see_logins: bool = True) -> None:
@@ -36,6 +36,7 @@ def start(system: System, *, see_logins: bool = True) -> None:
     if see_logins:
         _see_logins(system)
     _run("keeper", lambda: _keep(system))
+    _run("sorter", lambda: _sort_in(system))
     if not has_one_writer(system.engine):
         options = engine_options(system.settings.DATABASE_URL)
         watchdog = Watchdog(system.engine, system.breaker, options["connect_args"])
@@ -53,9 +54,8 @@ def _run(name: str, work: Callable[[], None]) -> None:
 
 
 def _keep(system: System) -> None:
-    """Refresh the snapshot, see whether the database is back, drain, sort in keys; for ever."""
+    """Refresh the snapshot, see whether the database is back, and drain; for ever."""
     seen_at = time.monotonic() if system.snapshot.is_taken else float("-inf")
-    settle_at = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
             if system.breaker.is_open and _is_back(system):
@@ -68,9 +68,6 @@ def _keep(system: System) -> None:
                 seen_at = time.monotonic()
             if not system.breaker.is_open and not system.spool.is_empty():
                 _drain(system)
-            if not system.breaker.is_open and time.monotonic() >= settle_at:
-                pause = TICK_SECONDS if _settle(system) else SETTLE_SECONDS
-                settle_at = time.monotonic() + pause
         except Exception:
             log.exception("the keeper of the spool failed; it goes on")
         time.sleep(TICK_SECONDS)
@@ -88,14 +85,17 @@ def _drain(system: System) -> None:
         system.breaker.trip()
 
 
-def _settle(system: System) -> bool:
-    """Sort in search keys for a tick or a little longer; return whether more of them wait."""
-    end = time.monotonic() + TICK_SECONDS
-    with system.breaker.turn(is_post=False):
-        while key_rows.settle(system.engine):
-            if time.monotonic() >= end:
-                return True
-    return False
+def _sort_in(system: System) -> None:
+    """Sort in the search keys of new posts, for ever; a thread of its own, for it may wait."""
+    while True:
+        time.sleep(SETTLE_SECONDS)
+        try:
+            while not system.breaker.is_open:
+                with system.breaker.turn(is_post=False):
+                    if not key_rows.settle(system.engine):
+                        break
+        except Exception as error:  # posts are found where their keys wait, too
+            log.warning("search keys cannot be sorted in now: %s", type(error).__name__)
 
 
 def _is_back(system: System) -> bool:

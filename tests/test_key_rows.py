@@ -3,13 +3,15 @@
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
 
 import flask_migrate
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
-from gateway.journal import key_rows
+from gateway.journal import key_rows, reducing
 from gateway.models import PendingKeys, SubmissionKey
 from gateway.testing import Gateway
 from tests.cli_runner import done, shown, with_commands
@@ -111,9 +113,9 @@ def test_very_many_digests_find_every_post(gateway: Gateway) -> None:
     own = {digest for _, digest in search_keys(gateway)}
     others = {os.urandom(16) for _ in range(3000)}
     for digests in (own | others, others, set()):
-        wanted = [post] * 3 if own & digests else []
+        wanted = {post} if own & digests else set()
         with gateway.system.engine.connect() as connection:
-            assert list(connection.execute(key_rows.found_by(digests)).scalars()) == wanted
+            assert set(connection.execute(key_rows.found_by(digests)).scalars()) == wanted
         sort_in_keys(gateway)
 
 
@@ -188,6 +190,89 @@ def test_erasure_waits_for_what_is_just_being_sorted_in(gateway: Gateway) -> Non
         assert erasure.is_alive()
     erasure.join()
     assert search_keys(gateway) == []
+
+
+def test_erasure_waits_for_no_other_post(gateway: Gateway) -> None:
+    if gateway.system.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite lets one write at a time")
+    for number in range(60):
+        gateway.send(phone=f"503-555-{number:04}", last_name="Lee", note=str(number))
+        if number == 30:
+            sort_in_keys(gateway)
+    posts = [row["request_id"] for row in gateway.journal()]
+    # One row that waits and one that is sorted in are held by others, until the end.
+    with gateway.system.engine.begin() as held:
+        key_rows.forget(held, [posts[0], posts[-1]])
+        key_rows.add(held, "0" * 36, [bytes(16)])
+        with gateway.system.engine.begin() as connection:
+            _limit_waiting(connection)
+            key_rows.forget(connection, posts[1:-1])
+    assert {request_id for request_id, _ in search_keys(gateway)} == {"0" * 36}
+
+
+def test_two_sort_in_beside_each_other(gateway: Gateway) -> None:
+    if gateway.system.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite lets one write at a time")
+    for number in range(40):
+        gateway.send(phone=f"503-555-{number:04}", last_name="Lee", note=str(number))
+    keys = search_keys(gateway)
+    with gateway.system.engine.begin() as one, gateway.system.engine.begin() as other:
+        assert key_rows._settle_some(1, 20, one) == 20
+        _limit_waiting(other)
+        assert key_rows._settle_some(1, 20, other) == 20
+    assert count(gateway, _pending) == 0
+    assert search_keys(gateway) == keys
+
+
+def _limit_waiting(connection: Connection) -> None:
+    """Let a statement fail that waits for another's row."""
+    name = connection.dialect.name
+    limit = "lock_timeout = 1000" if name == "postgresql" else "innodb_lock_wait_timeout = 1"
+    connection.exec_driver_sql(f"SET {limit}")
+
+
+def test_long_posts_are_sorted_in_few_at_once(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_rows, "_MOST_BYTES", 5 * 16)
+    for number in range(5):
+        gateway.send(**PERSON, note=str(number))
+    with gateway.system.engine.begin() as connection:
+        # Three keys a post: two posts are the first to have as many bytes.
+        assert key_rows._settle_some(1, 500, connection) == 2
+
+
+def test_search_steps_into_the_index_and_reads_no_run(gateway: Gateway) -> None:
+    engine = gateway.system.engine
+    if engine.dialect.name == "postgresql":
+        pytest.skip("PostgreSQL rightly reads a small table whole")
+    keys = [
+        {"digest": os.urandom(16), "request_id": str(uuid4()), "run": 1 + number // 500}
+        for number in range(5000)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(_sorted), keys)
+    wanted = [each["digest"] for each in keys[::1000]]
+    for statement in (key_rows.found_by(wanted), reducing.posts_of([1], wanted)):
+        if engine.dialect.name == "sqlite":
+            steps = [row.detail for row in explained(gateway, "EXPLAIN QUERY PLAN", statement)]
+            assert any("submission_key USING PRIMARY KEY (run=? AND digest=?)" in s for s in steps)
+            assert not any(step.startswith("SCAN submission_key ") for step in steps)
+        else:
+            steps = explained(gateway, "EXPLAIN", statement)
+            read = [row for row in steps if row.table == "submission_key"]
+            assert read
+            assert {row.key_len for row in read} == {"24"}, read
+
+
+def explained(gateway: Gateway, how: str, statement: Select[Any]) -> Sequence[Any]:
+    """Return the rows in which the engine says how it would find what the statement asks for."""
+    engine = gateway.system.engine
+    made = statement.compile(engine, compile_kwargs={"render_postcompile": True})
+    names = made.positiontup
+    given: Any = tuple(made.params[name] for name in names) if names else made.params
+    with engine.connect() as connection:
+        return connection.exec_driver_sql(f"{how} {made}", given).all()
 
 
 def test_migration_down_sorts_in_and_up_again_finds(gateway: Gateway) -> None:

@@ -13,10 +13,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from config import ROOT, settings
 from gateway.app import create_app
+from gateway.journal import key_rows
 from gateway.models import Lead, db
 from gateway.testing.databases import Databases
 
@@ -119,6 +120,40 @@ def test_down_again_leaves_no_table(app: Flask) -> None:
     assert set(inspect(db.engine).get_table_names()) == {"alembic_version", *db.metadata.tables}
 
 
+def test_step_that_mariadb_took_half_can_be_taken_again(app: Flask, engine: str) -> None:
+    if engine != "mariadb":
+        pytest.skip("the others take a half step back by themselves")
+    to_run = (
+        "ADD COLUMN run BIGINT NOT NULL DEFAULT 1, "
+        "DROP PRIMARY KEY, ADD PRIMARY KEY (run, digest, request_id)"
+    )
+    to_none = "DROP PRIMARY KEY, ADD PRIMARY KEY (digest, request_id), DROP COLUMN run"
+    flask_migrate.upgrade(revision="0007")
+    _alter(to_run)
+    flask_migrate.upgrade()
+    whole = structure(db.engine)
+    digests = [bytes([number]) * 16 for number in range(3)]
+    with db.engine.begin() as connection:
+        key_rows.add(connection, "a" * 36, digests)
+    _alter(to_none)
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO submission_key (digest, request_id) VALUES (:digest, :id)"),
+            {"digest": digests[1], "id": "a" * 36},
+        )
+    flask_migrate.downgrade(revision="0007")
+    flask_migrate.upgrade()
+    assert structure(db.engine) == whole
+    with db.engine.connect() as connection:
+        kept = connection.execute(select(key_rows.KEYS.c.digest)).scalars()
+        assert sorted(map(bytes, kept)) == digests
+
+
+def _alter(how: str) -> None:
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE submission_key {how}")
+
+
 def test_up_twice_changes_nothing_and_keeps_the_rows(app: Flask) -> None:
     flask_migrate.upgrade()
     before = structure(db.engine)
@@ -165,7 +200,7 @@ def test_script_for_a_database_administrator(
     app: Flask, engine: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flask_migrate.upgrade(sql=True)
-    script = capsys.readouterr().out
+    script = re.sub('[`"]| IF NOT EXISTS', "", capsys.readouterr().out)
     for table in db.metadata.tables:
-        assert f"CREATE TABLE {table} (" in script.replace("`", "").replace('"', "")
+        assert f"CREATE TABLE {table} (" in script
     assert ("utf8mb4_nopad_bin" in script) == (engine == "mariadb")

@@ -19,6 +19,7 @@ from gateway.importing.options import Options
 from gateway.importing.preparing import Preparer
 from gateway.importing.records import Record
 from gateway.importing.tuning import tuned
+from gateway.journal import key_rows
 from gateway.store.bulk import FAULT, NewLead, decide_early, insert_leads, settle
 
 log = logging.getLogger("gateway.import")
@@ -144,6 +145,8 @@ class Import:
             self._try(batch)
         elif self.options.match is not None:
             self._post(batch)
+            # Here may be no worker that does it.
+            key_rows.settle(self.system.engine)
         else:
             self._store(batch)
 

@@ -11,16 +11,19 @@ deletes begins with what waits: a row that is just being sorted in is waited for
 """
 
 from collections.abc import Collection, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
     CTE,
+    Boolean,
     ColumnElement,
     Connection,
     Engine,
     LargeBinary,
     Select,
+    Table,
+    TextClause,
     bindparam,
     delete,
     func,
@@ -28,9 +31,12 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    text,
     true,
     union_all,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from gateway.database import in_transaction, reading
 from gateway.models import PendingKeys, SubmissionKey
@@ -39,16 +45,36 @@ RUN = 10_000
 """Posts of a run: what waits is searched through, so it must not be very many."""
 
 AT_ONCE = 500
-"""Posts whose keys are sorted in by one transaction; on SQLite others wait for it."""
+"""Posts whose keys are sorted in by one transaction at most; on SQLite others wait for it."""
 
 _WIDTH = 16
 """Bytes of a digest."""
 
-_key = SubmissionKey.__table__
-_pending = PendingKeys.__table__
+_MOST_BYTES = AT_ONCE * 10 * _WIDTH
+"""Bytes of digests that are sorted in by one transaction, but for those of its last post."""
+
+_key: Table = SubmissionKey.__table__
+_pending: Table = PendingKeys.__table__
 _insert = insert(_pending)
-_ids: Any = bindparam("ids", expanding=True)
-_deletions = [delete(table).where(table.c.request_id.in_(_ids)) for table in (_pending, _key)]
+
+
+class _Has(FunctionElement[bool]):
+    """Whether bytes stand in others."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Has)
+def _compile_has(element: _Has, compiler: Any, **how: Any) -> str:
+    where, what = (compiler.process(each, **how) for each in element.clauses)
+    return f"(instr({where}, {what}) > 0)"
+
+
+@compiles(_Has, "postgresql")
+def _compile_has_on_postgresql(element: _Has, compiler: Any, **how: Any) -> str:
+    where, what = (compiler.process(each, **how) for each in element.clauses)
+    return f"(position({what} IN {where}) > 0)"
 
 
 def _numbers(name: str, most: Any) -> CTE:
@@ -68,25 +94,27 @@ def _nth(digests: Any, number: Any) -> ColumnElement[bytes]:
     return func.substr(digests, (number - 1) * _WIDTH + 1, _WIDTH, type_=LargeBinary)
 
 
-def _unpacked() -> tuple[ColumnElement[bytes], Any]:
-    """Return the digest, and the tables that have one row for each that waits."""
-    longest = select(func.coalesce(func.max(func.length(_pending.c.digests)), 0)).scalar_subquery()
+def _unpacked(which: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement that gives a row for each digest of those that wait."""
+    size = func.length(_pending.c.digests)
+    longest = select(func.coalesce(func.max(size), 0)).where(which).scalar_subquery()
     nth = _numbers("nth", longest / _WIDTH)
-    is_there = nth.c.number * _WIDTH <= func.length(_pending.c.digests)
-    return _nth(_pending.c.digests, nth.c.number), _pending.join(nth, is_there)
+    return (
+        select(_nth(_pending.c.digests, nth.c.number).label("digest"), _pending.c.request_id)
+        .join_from(_pending, nth, nth.c.number * _WIDTH <= size)
+        .where(which)
+    )
 
 
-_digest, _waiting = _unpacked()
-_run = _numbers("run", select(func.max(_key.c.run)).scalar_subquery())
+_chosen = _unpacked(_pending.c.request_id.in_(bindparam("ids", expanding=True))).subquery("chosen")
 _settle = insert(_key).from_select(
     ["run", "digest", "request_id"],
-    select(bindparam("run", type_=_key.c.run.type), _digest, _pending.c.request_id)
-    .select_from(_waiting)
-    .where(_pending.c.request_id.in_(_ids))
-    .order_by(_digest, _pending.c.request_id),
+    select(
+        bindparam("run", type_=_key.c.run.type), _chosen.c.digest, _chosen.c.request_id
+    ).order_by(_chosen.c.digest, _chosen.c.request_id),
 )
 _next = (
-    select(_pending.c.request_id)
+    select(_pending.c.request_id, func.length(_pending.c.digests))
     .order_by(_pending.c.request_id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -94,12 +122,12 @@ _next = (
 _count = select(func.count()).select_from(_pending)
 _last_run = select(func.coalesce(func.max(_key.c.run), 0))
 
-KEYS = union_all(
-    select(_key.c.digest, _key.c.request_id),
-    select(_digest.label("digest"), _pending.c.request_id).select_from(_waiting),
-).subquery("found_by")
-"""Every digest with the request id of its post."""
+# Each by itself: SQLite finds one end of an index, not both at once.
+_first, _last = (select(end(_key.c.run)).scalar_subquery() for end in (func.min, func.max))
+_run = _numbers("run", _last - _first + 1)
 
+KEYS = union_all(select(_key.c.digest, _key.c.request_id), _unpacked(true())).subquery("keys")
+"""Every digest with the request id of its post."""
 
 REQUEST_IDS = (_key.c.request_id, _pending.c.request_id)
 """The columns that name the posts, once or several times, that are found by anything."""
@@ -116,45 +144,79 @@ def add(connection: Connection, request_id: str, digests: Collection[bytes]) -> 
 def found_by(digests: Collection[bytes]) -> Select[Any]:
     """Return the statement that gives the request ids of posts with one of ``digests``."""
     packed = literal(b"".join(sorted(digests)), LargeBinary)
-    number = _numbers("wanted", len(digests)).c.number
+    number = _numbers("number", len(digests)).c.number
     wanted = select(_nth(packed, number).label("digest")).where(number <= len(digests))
-    digest = wanted.subquery("wanted_digest").c.digest
-    # Tables joined, not lists: of a list MariaDB would look at all keys of each run.
+    digest = wanted.cte("wanted").c.digest
+    # Distinct, so that it is a table by itself: else engines without statistics put the keys in
+    # the middle of the join, and look at all of each run.
+    place = select((_first + _run.c.number - 1).label("run"), digest).join_from(
+        _run, digest.table, true()
+    )
+    places = place.distinct().subquery("places")
     found = union_all(
-        select(_key.c.request_id).where(_key.c.run == _run.c.number, _key.c.digest == digest),
-        select(_pending.c.request_id).select_from(_waiting).where(_digest == digest),
+        select(_key.c.request_id).join_from(
+            places, _key, (_key.c.run == places.c.run) & (_key.c.digest == places.c.digest)
+        ),
+        select(_pending.c.request_id).where(
+            select(digest).where(_Has(_pending.c.digests, digest)).exists()
+        ),
     ).subquery("named")
     return select(found.c.request_id)
 
 
 def forget(connection: Connection, request_ids: Sequence[str]) -> None:
-    """Delete by what these posts are found."""
-    for deletion in _deletions:
-        connection.execute(deletion, {"ids": request_ids})
+    """Delete by what these posts, one at least, are found."""
+    for table in (_pending, _key):
+        _delete(connection, table, sorted(request_ids))
 
 
-def settle(engine: Engine, *, least: int = RUN) -> bool:
-    """Sort in a run of posts if at least so many wait; return whether it was one.
+def settle(engine: Engine, *, least: int | None = None) -> bool:
+    """Sort in a run of posts if at least so many wait, by default a whole one; return whether some
+    were.
 
     Any number of processes may do it at once, and posts go on: each takes what no other has.
     """
     with reading(engine) as connection:
-        if connection.execute(_count).scalar_one() < max(1, least):
+        waiting = connection.execute(_count).scalar_one()
+        if waiting < (RUN if least is None else max(1, least)):
             return False
         run = connection.execute(_last_run).scalar_one() + 1
     left = RUN
-    while left:
-        most = min(left, AT_ONCE)
-        moved = in_transaction(engine, partial(_settle_some, run, most))
-        left -= moved
-        if moved < most:
+    while left > 0:
+        moved = in_transaction(engine, partial(_settle_some, run, min(left, AT_ONCE)))
+        if not moved:
             break
+        left -= moved
     return left < RUN
 
 
 def _settle_some(run: int, most: int, connection: Connection) -> int:
-    ids = list(connection.execute(_next, {"most": most}).scalars())
+    ids: list[str] = []
+    size = 0
+    for request_id, length in connection.execute(_next, {"most": most}):
+        ids.append(request_id)
+        size += length
+        if size >= _MOST_BYTES:
+            break
     if ids:
         connection.execute(_settle, {"run": run, "ids": ids})
-        connection.execute(_deletions[0], {"ids": ids})
+        _delete(connection, _pending, ids)
     return len(ids)
+
+
+def _delete(connection: Connection, table: Table, request_ids: Sequence[str]) -> None:
+    if connection.dialect.name in ("mysql", "mariadb"):
+        # One by one, in one block: for several MariaDB looks at each row of a small table, and
+        # waits where another holds one.
+        given = {f"id_{number}": each for number, each in enumerate(request_ids)}
+        connection.execute(_block(table, len(request_ids)), given)
+    else:
+        ids: Any = bindparam("ids", request_ids, expanding=True)
+        connection.execute(delete(table).where(table.c.request_id.in_(ids)))
+
+
+@lru_cache(maxsize=64)
+def _block(table: Table, rows: int) -> TextClause:
+    """Return the statement of MariaDB that deletes by so many request ids."""
+    one = f"DELETE FROM {table.name} WHERE request_id = :id_"  # noqa: S608
+    return text(f"BEGIN NOT ATOMIC {'; '.join(f'{one}{n}' for n in range(rows))}; END")

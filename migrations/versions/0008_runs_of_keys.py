@@ -27,14 +27,6 @@ packed = sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 
 
 def upgrade() -> None:
-    op.create_table(
-        "submission_key_pending",
-        sa.Column("request_id", sa.String(36), nullable=False),
-        sa.Column("digests", packed, nullable=False),
-        sa.PrimaryKeyConstraint("request_id", name="pk_submission_key_pending"),
-        sqlite_with_rowid=False,
-        **OPTIONS,
-    )
     engine = op.get_context().dialect.name
     if engine == "sqlite":
         rebuild(sa.Column("run", sa.BigInteger(), nullable=False, server_default=sa.text("1")))
@@ -46,27 +38,26 @@ def upgrade() -> None:
             "ADD CONSTRAINT pk_submission_key PRIMARY KEY (run, digest, request_id)"
         )
     else:
-        # One statement: without a key in between, every row would get a hidden one.
+        # One statement: without a key in between, every row would get a hidden one. It may have
+        # been done before, if what follows was broken off, which MariaDB does not take back.
         op.execute(
-            "ALTER TABLE submission_key ADD COLUMN run BIGINT NOT NULL DEFAULT 1, "
+            "ALTER TABLE submission_key ADD COLUMN IF NOT EXISTS run BIGINT NOT NULL DEFAULT 1, "
             "DROP PRIMARY KEY, ADD PRIMARY KEY (run, digest, request_id)"
         )
+    op.create_table(
+        "submission_key_pending",
+        sa.Column("request_id", sa.String(36), nullable=False),
+        sa.Column("digests", packed, nullable=False),
+        sa.PrimaryKeyConstraint("request_id", name="pk_submission_key_pending"),
+        sqlite_with_rowid=False,
+        if_not_exists=True,
+        **OPTIONS,
+    )
 
 
 def downgrade() -> None:
-    op.execute(
-        """
-        INSERT INTO submission_key (digest, request_id)
-        WITH RECURSIVE place (place) AS (
-            SELECT 0 UNION ALL SELECT place + 16 FROM place
-            WHERE place + 16 < (SELECT max(length(digests)) FROM submission_key_pending)
-        )
-        SELECT substr(digests, place + 1, 16), request_id FROM submission_key_pending
-        JOIN place ON place < length(digests)
-        """
-    )
-    op.drop_table("submission_key_pending")
     engine = op.get_context().dialect.name
+    sort_in("INSERT IGNORE" if engine in ("mysql", "mariadb") else "INSERT")
     if engine == "sqlite":
         rebuild()
     elif engine == "postgresql":
@@ -79,8 +70,24 @@ def downgrade() -> None:
     else:
         op.execute(
             "ALTER TABLE submission_key DROP PRIMARY KEY, "
-            "ADD PRIMARY KEY (digest, request_id), DROP COLUMN run"
+            "ADD PRIMARY KEY (digest, request_id), DROP COLUMN IF EXISTS run"
         )
+    op.drop_table("submission_key_pending", if_exists=True)
+
+
+def sort_in(insert: str) -> None:
+    """Give each digest that waits a row of its own; those that have one already stay."""
+    op.execute(
+        f"""
+        {insert} INTO submission_key (digest, request_id)
+        WITH RECURSIVE place (place) AS (
+            SELECT 0 UNION ALL SELECT place + 16 FROM place
+            WHERE place + 16 < (SELECT max(length(digests)) FROM submission_key_pending)
+        )
+        SELECT substr(digests, place + 1, 16), request_id FROM submission_key_pending
+        JOIN place ON place < length(digests)
+        """  # noqa: S608
+    )
 
 
 def rebuild(*first: sa.Column[Any]) -> None:
