@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,12 +13,13 @@ import pytest
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from gateway.journal import key_rows, reducing
-from gateway.models import PendingKeys, SubmissionKey
+from gateway.models import PendingKeys, Submission, SubmissionKey
 from gateway.testing import Gateway
 from tests.cli_runner import done, shown, with_commands
 from tests.stored_rows import add, change, count, search_keys, sort_in_keys
 
 _sorted, _pending = SubmissionKey.__table__, PendingKeys.__table__
+_submission = Submission.__table__
 PERSON = {"phone": "503-555-0100", "email": "ann@example.com", "full_name": "Ann Lee"}
 OPTIONS = (("--phone", "5035550100"), ("--email", "ANN@example.com"), ("--name", "Ann Lee"))
 
@@ -154,23 +156,29 @@ def test_sorting_beside_posts_erasures_and_purges_loses_and_keeps_nothing(
     for thread in threads:
         thread.start()
     try:
-        kept, gone = [], []
+        left = {}
         for number in range(30):
-            lead_id = add(gateway, full_name=f"Cy {number}", phone=f"503-555-{number:04}")
-            gateway.send(mode="insrt", phone=f"503-555-{number:04}", lead_id=str(lead_id))
-            if number % 3:
-                kept.append(f"503-555-{number:04}")
-            else:
-                gone.append(f"503-555-{number:04}")
-                done(gateway, "lead", "erase", str(lead_id), "--yes")
+            phone = f"503-555-{number:04}"
+            made = gateway.send(full_name=f"Cy {number}", phone=phone)
+            gateway.send(mode="insrt", phone=phone, lead_id=str(made.lead_id))
+            assert len(found(gateway, "--phone", phone)) == 2
+            left[phone] = 2
+            if number % 3 == 0:
+                done(gateway, "lead", "erase", str(made.lead_id), "--yes")
+                left[phone] = 0
+            elif number % 3 == 1:
+                old = datetime.now(UTC) - timedelta(days=100)
+                post = _submission.c.request_id == made.headers["X-Request-Id"]
+                change(gateway, update(_submission).where(post).values(received_at=old))
+                done(gateway, "journal", "purge")
+                left[phone] = 1
     finally:
         ended.set()
         for thread in threads:
             thread.join()
     assert faults == []
     for turn in range(2):
-        assert [len(found(gateway, "--phone", phone)) for phone in kept] == [2] * len(kept), turn
-        assert [found(gateway, "--phone", phone) for phone in gone] == [[]] * len(gone)
+        assert {phone: len(found(gateway, "--phone", phone)) for phone in left} == left, turn
         there = {row["request_id"] for row in gateway.journal() if row["flags"] != "erased"}
         keys = search_keys(gateway)
         assert len(keys) == len(set(keys))
