@@ -10,6 +10,7 @@ Whoever looks, looks at all places with one statement, which sees a post in one 
 deletes begins with what waits: a row that is just being sorted in is waited for.
 """
 
+import time
 from collections.abc import Collection, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -38,14 +39,17 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from gateway.database import in_transaction, reading
+from gateway.database import has_one_writer, in_transaction, reading
 from gateway.models import PendingKeys, SubmissionKey
 
 RUN = 10_000
 """Posts of a run: what waits is searched through, so it must not be very many."""
 
 AT_ONCE = 500
-"""Posts whose keys are sorted in by one transaction at most; on SQLite others wait for it."""
+"""Posts whose keys are sorted in by one transaction at most."""
+
+AT_ONCE_ALONE = 100
+"""The same where posts wait for it; then it is their turn for as long as it took."""
 
 _WIDTH = 16
 """Bytes of a digest."""
@@ -181,12 +185,17 @@ def settle(engine: Engine, *, least: int | None = None) -> bool:
         if waiting < (RUN if least is None else max(1, least)):
             return False
         run = connection.execute(_last_run).scalar_one() + 1
+    is_alone = has_one_writer(engine)
+    most = min(AT_ONCE, AT_ONCE_ALONE) if is_alone else AT_ONCE
     left = RUN
     while left > 0:
-        moved = in_transaction(engine, partial(_settle_some, run, min(left, AT_ONCE)))
+        begun = time.monotonic()
+        moved = in_transaction(engine, partial(_settle_some, run, min(left, most)))
         if not moved:
             break
         left -= moved
+        if is_alone:
+            time.sleep(time.monotonic() - begun)
     return left < RUN
 
 
