@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 from gateway.auth.snapshot import REFRESH_SECONDS
 from gateway.contract import System
@@ -87,13 +88,12 @@ def _drain(system: System) -> None:
 
 def _sort_in(system: System) -> None:
     """Sort in the search keys of new posts, for ever; a thread of its own, for it may wait."""
+    turn = partial(system.breaker.turn, is_post=False)
     while True:
         time.sleep(SETTLE_SECONDS)
         try:
-            while not system.breaker.is_open:
-                with system.breaker.turn(is_post=False):
-                    if not key_rows.settle(system.engine):
-                        break
+            while not system.breaker.is_open and key_rows.settle(system.engine, turn=turn):
+                pass
         except Exception as error:  # posts are found where their keys wait, too
             log.warning("search keys cannot be sorted in now: %s", type(error).__name__)
 

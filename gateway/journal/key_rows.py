@@ -11,7 +11,8 @@ deletes begins with what waits: a row that is just being sorted in is waited for
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from typing import Any
 
@@ -174,13 +175,19 @@ def forget(connection: Connection, request_ids: Sequence[str]) -> None:
         _delete(connection, table, sorted(request_ids))
 
 
-def settle(engine: Engine, *, least: int | None = None) -> bool:
+def settle(
+    engine: Engine,
+    *,
+    least: int | None = None,
+    turn: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> bool:
     """Sort in a run of posts if at least so many wait, by default a whole one; return whether some
     were.
 
     Any number of processes may do it at once, and posts go on: each takes what no other has.
+    ``turn`` is entered for each of its transactions, none of which takes long.
     """
-    with reading(engine) as connection:
+    with turn(), reading(engine) as connection:
         waiting = connection.execute(_count).scalar_one()
         if waiting < (RUN if least is None else max(1, least)):
             return False
@@ -190,7 +197,8 @@ def settle(engine: Engine, *, least: int | None = None) -> bool:
     left = RUN
     while left > 0:
         begun = time.monotonic()
-        moved = in_transaction(engine, partial(_settle_some, run, min(left, most)))
+        with turn():
+            moved = in_transaction(engine, partial(_settle_some, run, min(left, most)))
         if not moved:
             break
         left -= moved
