@@ -21,8 +21,6 @@ from gateway.database import reading
 from gateway.journal import key_rows
 from gateway.models import Submission
 
-# A cell of one's own: in the other measurements all share one.
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:

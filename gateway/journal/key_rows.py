@@ -73,13 +73,10 @@ class _Has(FunctionElement[bool]):
 @compiles(_Has)
 def _compile_has(element: _Has, compiler: Any, **how: Any) -> str:
     where, what = (compiler.process(each, **how) for each in element.clauses)
-    return f"(instr({where}, {what}) > 0)"
-
-
-@compiles(_Has, "postgresql")
-def _compile_has_on_postgresql(element: _Has, compiler: Any, **how: Any) -> str:
-    where, what = (compiler.process(each, **how) for each in element.clauses)
-    return f"(position({what} IN {where}) > 0)"
+    # PostgreSQL has no other function for it that takes bytes.
+    is_postgresql = compiler.dialect.name == "postgresql"
+    place = f"position({what} IN {where})" if is_postgresql else f"instr({where}, {what})"
+    return f"({place} > 0)"
 
 
 def _numbers(name: str, most: Any) -> CTE:
@@ -125,11 +122,11 @@ _next = (
     .with_for_update(skip_locked=True)
 )
 _count = select(func.count()).select_from(_pending)
-_last_run = select(func.coalesce(func.max(_key.c.run), 0))
 
 # Each by itself: SQLite finds one end of an index, not both at once.
 _first, _last = (select(end(_key.c.run)).scalar_subquery() for end in (func.min, func.max))
 _run = _numbers("run", _last - _first + 1)
+_next_run = select(func.coalesce(_last, 0) + 1)
 
 KEYS = union_all(select(_key.c.digest, _key.c.request_id), _unpacked(true())).subquery("keys")
 """Every digest with the request id of its post."""
@@ -150,12 +147,12 @@ def found_by(digests: Collection[bytes]) -> Select[Any]:
     """Return the statement that gives the request ids of posts with one of ``digests``."""
     packed = literal(b"".join(sorted(digests)), LargeBinary)
     number = _numbers("number", len(digests)).c.number
-    wanted = select(_nth(packed, number).label("digest")).where(number <= len(digests))
-    digest = wanted.cte("wanted").c.digest
+    each = select(_nth(packed, number).label("digest")).where(number <= len(digests))
+    wanted = each.cte("wanted")
     # Distinct, so that it is a table by itself: else engines without statistics put the keys in
     # the middle of the join, and look at all of each run.
-    place = select((_first + _run.c.number - 1).label("run"), digest).join_from(
-        _run, digest.table, true()
+    place = select((_first + _run.c.number - 1).label("run"), wanted.c.digest).join_from(
+        _run, wanted, true()
     )
     places = place.distinct().subquery("places")
     found = union_all(
@@ -163,7 +160,7 @@ def found_by(digests: Collection[bytes]) -> Select[Any]:
             places, _key, (_key.c.run == places.c.run) & (_key.c.digest == places.c.digest)
         ),
         select(_pending.c.request_id).where(
-            select(digest).where(_Has(_pending.c.digests, digest)).exists()
+            select(wanted).where(_Has(_pending.c.digests, wanted.c.digest)).exists()
         ),
     ).subquery("named")
     return select(found.c.request_id)
@@ -191,7 +188,7 @@ def settle(
         waiting = connection.execute(_count).scalar_one()
         if waiting < (RUN if least is None else max(1, least)):
             return False
-        run = connection.execute(_last_run).scalar_one() + 1
+        run = connection.execute(_next_run).scalar_one()
     is_alone = has_one_writer(engine)
     most = min(AT_ONCE, AT_ONCE_ALONE) if is_alone else AT_ONCE
     left = RUN

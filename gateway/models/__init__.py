@@ -3,13 +3,7 @@
 from gateway.models.base import FOLDED, LONG_TEXT, Base, UtcDateTime, db
 from gateway.models.callers import CustomStatus, Login, Pool, Status, User, login_state
 from gateway.models.importing import ImportRun
-from gateway.models.journal import (
-    Erasure,
-    PendingKeys,
-    StrangerHour,
-    Submission,
-    SubmissionKey,
-)
+from gateway.models.journal import Erasure, PendingKeys, StrangerHour, Submission, SubmissionKey
 from gateway.models.leads import (
     Lead,
     LeadChange,

@@ -3,15 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Index,
-    Integer,
-    PrimaryKeyConstraint,
-    String,
-    text,
-)
+from sqlalchemy import JSON, BigInteger, Index, Integer, PrimaryKeyConstraint, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.models.base import MARIADB, Bytes, Digest, Key, UtcDateTime, db
