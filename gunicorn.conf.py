@@ -33,13 +33,44 @@ chdir = str(Path(__file__).resolve().parent)
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
 
-class QuietWorker(ThreadWorker):
-    """Gunicorn's worker with threads, which quotes nothing of a request that it cannot read.
+class GatewayWorker(ThreadWorker):
+    """Gunicorn's worker with threads, which takes no more connections than it has threads for, and
+    quotes nothing of a request that it cannot read.
 
-    Old callers put passwords into addresses; a raw space behind one makes it a bad HTTP version.
+    What it took beyond that would wait for it while another worker is free. With 64 clients it took
+    twice as long for the slowest posts, and a third more of the processor for each.
     """
 
+    @property
+    def worker_connections(self) -> int:
+        """How many connections there may be now; those that wait for a request need no thread."""
+        idle = len(self.keepalived_conns) + len(self.pending_conns)
+        return min(idle + int(self.cfg.threads), int(self.cfg.worker_connections))
+
+    @worker_connections.setter
+    def worker_connections(self, configured: int) -> None:
+        """Ignore what Gunicorn sets at the start: it is read from the settings each time."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or cease to take connections; at its end take those that have come by then.
+
+        They would be broken off when the last worker closes the socket.
+        """
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                self._take_all(listener)
+
+    def _take_all(self, listener: Any) -> None:
+        for _ in range(self.cfg.backlog):
+            before = self.nr_conns
+            self.accept(listener)
+            if self.nr_conns == before:
+                return
+
+    # Old callers put passwords into addresses; a raw space behind one makes it a bad HTTP version.
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a request that cannot be read."""
         # In these stand Gunicorn's own words.
         own = isinstance(exc, LimitRequestLine | LimitRequestHeaders | ConfigurationProblem)
         if isinstance(exc, ParseException) and not own:
@@ -49,7 +80,7 @@ class QuietWorker(ThreadWorker):
 
 
 # Threads, because one slow client would stop a sync worker for everybody.
-worker_class = QuietWorker
+worker_class = GatewayWorker
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = 8
 
