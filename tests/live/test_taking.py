@@ -1,4 +1,5 @@
-"""Connections beyond the threads of a worker wait where every worker can take them."""
+"""Connections: those beyond a worker's threads wait where every worker can take them, and none
+holds up the others at its end."""
 
 import time
 from collections.abc import Callable
@@ -82,3 +83,35 @@ def test_connections_that_are_kept_take_no_thread(start: Callable[..., LiveGatew
                 connection.sendall(post)
                 assert read_answer(connection).lead_id
         assert gateway.exchange(post).lead_id == 1001 + 2 * len(kept)
+
+
+UNHURRIED = 20
+
+
+def test_clients_that_do_not_close_hold_up_nobody(start: Callable[..., LiveGateway]) -> None:
+    """Each would be waited for for two seconds."""
+    gateway = start(**ONE_WORKER)
+    gateway.wait_for_workers()
+    began = time.monotonic()
+    with ExitStack() as clients:
+        for number in range(UNHURRIED):
+            client = clients.enter_context(gateway.connect())
+            client.sendall(request(form(last_name="Ann"), "Connection: close"))
+            assert read_answer(client).lead_id == 1001 + number
+            # What comes late is dropped.
+            client.sendall(b"\r\n")
+    assert time.monotonic() - began < UNHURRIED
+
+
+def test_end_does_not_wait_for_clients_that_do_not_close(
+    start: Callable[..., LiveGateway],
+) -> None:
+    gateway = start(**ONE_WORKER)
+    gateway.wait_for_workers()
+    with ExitStack() as clients:
+        for _ in range(UNHURRIED):
+            client = clients.enter_context(gateway.connect())
+            client.sendall(request(form(last_name="Ann"), "Connection: close"))
+            assert read_answer(client).lead_id
+        gateway.process.terminate()
+        assert gateway.process.wait(UNHURRIED) == 0
