@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import Connection, Table, func, select, text
 
 from bench.body import letters
 from gateway.contract import System
 from gateway.matching import keys_of
 from gateway.models import Lead, LeadNote, LeadTag, MatchKey, Submission
+from gateway.store.bulk_rows import write_rows
 from gateway.store.ids import reset_lead_ids
 from gateway.store.keys import values_of
 from gateway.transport.identity import new_request_id
@@ -128,27 +129,9 @@ def analyse(system: System, tables: Sequence[Table] = (*TABLES, _key)) -> None:
         connection.commit()
 
 
-def write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows the fastest way that the engine has."""
-    if connection.dialect.name != "postgresql":
-        connection.execute(insert(table), rows)
-        return
-    columns = [table.c[name] for name in rows[0]]
-    names = ", ".join(connection.dialect.identifier_preparer.quote(each.name) for each in columns)
-    adapt = [
-        each.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-        for each in columns
-    ]
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor().copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(
-                [
-                    value if process is None or value is None else process(value)
-                    for value, process in zip(row.values(), adapt, strict=True)
-                ]
-            )
+def write(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows, which all have the same columns, as an import does."""
+    write_rows(connection, table, list(rows[0]), [tuple(row.values()) for row in rows])
 
 
 def _with(value: Any, words: Mapping[str, str]) -> Any:

@@ -153,6 +153,8 @@ def settle(
 def external_ids(lead: NewLead) -> tuple[str, ...]:
     """Return every external id that the lead brings, each once."""
     own = lead.post.parsed.changes.get("external_id")
+    if not own and not lead.external_ids:
+        return ()
     return tuple(dict.fromkeys((*((own,) if own else ()), *lead.external_ids)))
 
 
