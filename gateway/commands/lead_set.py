@@ -106,7 +106,9 @@ def settle(parsed: Parsed, schema: LeadSchema, *, on_invalid: str) -> Sequence[R
     Only an insert is stored without a value, and only where ``on_invalid`` is ``keep`` and each
     rejected value is one that may be missing (contract, "A value that cannot be read").
     """
-    rejected = sorted(parsed.rejected, key=lambda each: schema.readers[each.problem.field].rank)
+    rejected = parsed.rejected and sorted(
+        parsed.rejected, key=lambda each: schema.readers[each.problem.field].rank
+    )
     keep = parsed.mode == "insert" and on_invalid == "keep"
     if rejected and not (keep and all(each.keepable for each in rejected)):
         raise BadForm(tuple(each.problem for each in rejected))

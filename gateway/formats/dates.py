@@ -24,6 +24,10 @@ _TIME = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _WITHOUT_YEAR = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
+_LONGEST_WITHOUT_YEAR = 5
+
+# The usual form needs no parts; tests/test_normal_short.py holds it against the general one.
+_ISO = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 FIRST_YEAR = 1000
 """No DATETIME of MariaDB is earlier; SQLite and PostgreSQL would take it."""
@@ -46,6 +50,8 @@ def _date_alone(text: str) -> date | None:
     Databases and spreadsheets print a date with a midnight that nobody meant.
     """
     try:
+        if _ISO.fullmatch(text):
+            return date.fromisoformat(text)
         day, rest = _date_and_rest(text)
     except ValueError:
         return None
@@ -115,7 +121,7 @@ class BirthDate(fields.String):
         self.zone = zone
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        if short := _WITHOUT_YEAR.fullmatch(value):
+        if len(value) <= _LONGEST_WITHOUT_YEAR and (short := _WITHOUT_YEAR.fullmatch(value)):
             # Of a leap year, so that 02-29 is a day.
             with suppress(ValueError):
                 return date(2000, int(short[1]), int(short[2])).isoformat()[5:]

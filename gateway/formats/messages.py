@@ -52,9 +52,14 @@ def check_length(text: str, longest: int) -> None:
         )
 
 
-def check_label(label: str, longest: int, *, folded: int) -> None:
-    """Raise ValidationError where the label, or the key it is compared by, is longer than kept."""
+def check_label(label: str, longest: int, *, folded: int) -> str:
+    """Return the key by which the label is compared.
+
+    Raises ValidationError where the label, or the key, is longer than kept.
+    """
     check_length(label, longest)
+    key = fold_label(label)
     # One character can fold to eighteen (U+FDFA).
-    if len(fold_label(label)) > folded:
+    if len(key) > folded:
         raise broken(f"longer than {folded} characters without its ligatures", code="too_long")
+    return key

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from marshmallow import fields
@@ -97,21 +98,29 @@ class Flag(fields.Field[bool]):
         return _yes(value, "neither on nor off (1 or 0)")
 
 
+_OFFSET = re.compile(r"([+-]?)([0-9]{1,2})(?::?([0-9]{2}))?")
+
+
 class GmtOffset(fields.String):
     """An offset from UTC as ``+HHMM`` or ``-HHMM``; one or two digits are hours."""
 
     wire_type = "String"
     keeps_plus = True
-    _PATTERN = re.compile(r"([+-]?)([0-9]{1,2})(?::?([0-9]{2}))?")
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        if found := self._PATTERN.fullmatch(value):
-            hours, minutes = int(found[2]), int(found[3] or 0)
-            total = (hours * 60 + minutes) * (-1 if found[1] == "-" else 1)
-            if minutes < 60 and -12 * 60 <= total <= 14 * 60:
-                sign = "-" if total < 0 else "+"
-                return f"{sign}{hours:02}{minutes:02}"
-        raise broken("not an offset from UTC (+HHMM or -HHMM, from -1200 to +1400)")
+        return _offset(value)
+
+
+# There are few of them; what is none is not kept.
+@lru_cache(maxsize=256)
+def _offset(text: str) -> str:
+    if found := _OFFSET.fullmatch(text):
+        hours, minutes = int(found[2]), int(found[3] or 0)
+        total = (hours * 60 + minutes) * (-1 if found[1] == "-" else 1)
+        if minutes < 60 and -12 * 60 <= total <= 14 * 60:
+            sign = "-" if total < 0 else "+"
+            return f"{sign}{hours:02}{minutes:02}"
+    raise broken("not an offset from UTC (+HHMM or -HHMM, from -1200 to +1400)")
 
 
 class IdOrLabel(fields.Field[int | str]):

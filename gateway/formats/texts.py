@@ -9,7 +9,6 @@ import email_validator
 from marshmallow import fields
 
 from gateway.formats.messages import broken, check_count, check_label, check_length
-from gateway.normal import fold_label
 
 
 class Text(fields.String):
@@ -182,7 +181,6 @@ class Tags(fields.Field[list[str]]):
         tags: dict[str, str] = {}
         for text in value:
             for tag in filter(None, map(str.strip, text.split(","))):
-                check_label(tag, self.length, folded=self.folded)
-                tags.setdefault(fold_label(tag), tag)
+                tags.setdefault(check_label(tag, self.length, folded=self.folded), tag)
         check_count(tags)
         return list(tags.values())

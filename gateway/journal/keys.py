@@ -44,7 +44,7 @@ _LONGEST = 400
 
 def search_keys(values: Mapping[str, Any], settings: Settings) -> frozenset[bytes]:
     """Return the digests by which a post with ``values`` is found: typed ones or a raw form."""
-    return frozenset(digest(f"journal {kind}", key) for kind, key in keys_of(values, settings))
+    return frozenset([digest(f"journal {kind}", key) for kind, key in keys_of(values, settings)])
 
 
 def sent_keys(call: Call, system: System) -> frozenset[bytes]:
@@ -144,7 +144,9 @@ def _nested(value: Any) -> Iterator[str]:
 
 def _text(sent: str) -> str:
     # Cut first: the normal forms read no more.
-    return storable(clean(sent[:_LONGEST]))
+    text = sent[:_LONGEST]
+    # Nearly every value is plain: of that either leaves all but the spaces around it.
+    return text.strip() if text.isascii() and text.isprintable() else storable(clean(text))
 
 
 @lru_cache(maxsize=8)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Set
 from types import GeneratorType
 from typing import Any
 
+from gateway import hooks
 from gateway.contract import MatchRule
 from gateway.errors import PluginFault
-from gateway.hooks import warn_if_slow
 from gateway.normal import digest
 
 log = logging.getLogger("gateway.matching")
@@ -38,7 +38,9 @@ def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, 
             raise
         except BaseException as error:
             raise BadRule(f"{_called(rule)} raised {type(error).__name__}") from error
-        warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
+        # Asked here, too: of a rule in time nobody need know the name.
+        if time.perf_counter() - started > hooks.SLOW_SECONDS:
+            hooks.warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
         for text in texts:
             found[digest(rule.name, text)] = rule.name
     return found
@@ -61,7 +63,7 @@ def confirms(rule: MatchRule, new: Mapping[str, Any], old: Mapping[str, Any] | N
     except BaseException as error:
         raise BadRule(f"{_called(rule)} raised {type(error).__name__} in confirm") from error
     finally:
-        warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
+        hooks.warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
 
 
 def _plugin(rule: MatchRule) -> str:

@@ -1,6 +1,6 @@
 """The rules that every system has, registered by the hook that plugins use for theirs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from config import Settings
@@ -74,28 +74,28 @@ class _Parts:
     def name(self, lead: Lead) -> str | None:
         return name_key(_text(lead, "first_name"), _text(lead, "last_name"))
 
-    def phones(self, lead: Lead) -> Iterator[str]:
+    def phones(self, lead: Lead) -> list[str]:
+        found = []
         for name in ("phone", "cell"):
-            key = phone_key(_text(lead, name), self._region) if lead.get(name) else None
+            text = lead.get(name)
+            key = phone_key(text, self._region) if text else None
             if key and not self._junk.is_junk_phone(key):
-                yield key
+                found.append(key)
+        return found
 
-    def addresses(self, lead: Lead) -> Iterator[str]:
-        if lead.get("address") or lead.get("address_2"):
-            key = address_key(_text(lead, "address"), _text(lead, "address_2"))
-            if key and not self._junk.is_junk_address(key):
-                yield key
+    def addresses(self, lead: Lead) -> list[str]:
+        first, second = _text(lead, "address"), _text(lead, "address_2")
+        key = address_key(first, second) if first or second else None
+        return [key] if key and not self._junk.is_junk_address(key) else []
 
-    def emails(self, lead: Lead) -> Iterator[str]:
-        key = email_key(_text(lead, "email")) if lead.get("email") else None
-        if key and not self._junk.is_junk_email(key):
-            yield key
+    def emails(self, lead: Lead) -> list[str]:
+        text = lead.get("email")
+        key = email_key(text) if text else None
+        return [key] if key and not self._junk.is_junk_email(key) else []
 
 
-def _joined(name: str | None, others: Iterable[str]) -> Iterator[str]:
-    if name:
-        for other in others:
-            yield f"{name}|{other}"
+def _joined(name: str | None, others: list[str]) -> list[str]:
+    return [f"{name}|{other}" for other in others] if name else []
 
 
 def _text(lead: Lead, name: str) -> str:

@@ -37,7 +37,7 @@ def email_key(text: str) -> str | None:
     plain = local if local.isascii() else _plain_local(local)
     if plain is None or not _LOCAL.fullmatch(plain):
         return None
-    return f"{unicodedata.normalize('NFC', local)}@{host}"
+    return f"{local if plain is local else unicodedata.normalize('NFC', local)}@{host}"
 
 
 def _host(domain: str) -> str | None:

@@ -28,6 +28,9 @@ _JOINING = CONJUNCTIONS - {"of", "the"}
 _OPENING = '(["“'
 _PIECE = re.compile(r'(?:\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|“[^”]*”|[^\s,])+|,')
 
+_TWO_WORDS = re.compile(r"([A-Za-z'-]+) +([A-Za-z'-]+)")
+_NO_FIRST = _SALUTATIONS | PARTICLES
+
 
 def split_name(full_name: str) -> tuple[str, str]:
     """Return the first and the last name (contract, ``full_name``); either may be empty.
@@ -35,6 +38,13 @@ def split_name(full_name: str) -> tuple[str, str]:
     The last name has its particles and suffix with it. ``Doe, John`` is turned round, one word is
     the first name, a title goes; every other word is in one of the two, in order.
     """
+    # Two words are the two names unless the first says something else, and nearly all are so.
+    if (two := _TWO_WORDS.fullmatch(full_name)) and two[1].lower() not in _NO_FIRST:
+        return two[1], two[2]
+    return _split(full_name)
+
+
+def _split(full_name: str) -> tuple[str, str]:
     head, *others = _parts(full_name) or [[]]
     suffixes = [word for part in others if all(map(_ends_a_name, part)) for word in part]
     given = [word for part in others if not all(map(_ends_a_name, part)) for word in part]

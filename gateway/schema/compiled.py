@@ -6,7 +6,7 @@ not use. What it does not take, the reader reads the plain way, which also says 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from marshmallow import fields
 
@@ -41,18 +41,17 @@ def compiled(
     )
     if structured or has_own_steps:
         return None
-    if isinstance(field, Text | Identifier) and type(field) in (Text, Identifier):
-        return _text(field.length if longest is None else min(field.length, longest))
+    if longest is None and not many and type(field) not in _SIMPLE:
+        # One of ours in a documented field: it takes the value alone, and gives nothing for none.
+        return cast("Quick", field._deserialize)
     return _other(field, name, longest=longest, many=many)
 
 
-def _text(longest: int) -> Quick:
-    def read(text: str) -> str:
-        if len(text) > longest:
-            raise NotPlain
-        return text
-
-    return read
+def kept(field: fields.Field, quick: Quick | None, *, longest: int | None) -> int:
+    """Return up to how many characters a plain value of ``field`` is kept as it is; 0 for never."""
+    if quick is None or not isinstance(field, Text | Identifier):
+        return 0
+    return field.length if longest is None else min(field.length, longest)
 
 
 def _other(field: fields.Field, name: str, *, longest: int | None, many: bool) -> Quick:

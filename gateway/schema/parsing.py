@@ -40,9 +40,24 @@ def parse(
     clearing = mode == "update" and not ignore_empty
     changes: dict[str, Any] = {}
     flags: set[str] = set()
+    readers = schema.readers
+    is_known = True
     for name, sent in form.items():
-        reader = schema.readers.get(name)
-        if reader is None or name == "mode":
+        reader = readers.get(name)
+        if reader is None:
+            is_known = False
+            continue
+        if (
+            type(sent) is str
+            and 0 < len(sent) <= reader.kept
+            and sent.isascii()
+            and sent.isprintable()
+            and name not in leading_plus
+            and (text := sent.strip())
+        ):
+            changes[reader.target] = text
+            continue
+        if name == "mode":
             continue
         try:
             value = reader.read(sent, leading_plus=name in leading_plus)
@@ -63,14 +78,14 @@ def parse(
     if mode and schema.custom:
         defaults = settle_custom(schema, form, changes, rejected, mode=mode)
     stored = _settle_uploads(uploads, changes.pop("upload_file_name", None), rejected)
-    rejected.sort(key=lambda each: schema.readers[each.problem.field].rank)
+    rejected.sort(key=lambda each: readers[each.problem.field].rank)
     return Parsed(
         mode=mode,
         changes=changes,
         flags=frozenset(flags),
         uploads=stored,
         rejected=tuple(rejected),
-        unknown=unknown_names(form, schema),
+        unknown=() if is_known else unknown_names(form, schema),
         defaults=defaults,
     )
 
@@ -127,6 +142,8 @@ def _settle_uploads(
     uploads: Sequence[Upload], sent_name: str | None, rejected: list[Rejected]
 ) -> tuple[Upload, ...]:
     """Return the uploads under their final names; the documented one needs both its halves."""
+    if not uploads and sent_name is None:
+        return ()
     sent = [upload for upload in uploads if upload.name or upload.content]
     contents = [upload for upload in sent if upload.field == CONTENTS]
     # <input type="file" multiple> sends several; each has a name of its own, so none is lost.

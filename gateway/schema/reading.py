@@ -12,7 +12,7 @@ from gateway.errors import Problem, Refused
 from gateway.formats import HALF_CHARACTER, broken, check_length
 from gateway.models import LONG_TEXT
 from gateway.normal import clean, has_lone_surrogate, storable
-from gateway.schema.compiled import Quick, compiled
+from gateway.schema.compiled import Quick, compiled, kept
 from gateway.schema.messages import fault, one_message
 
 EMPTY: Any = object()
@@ -24,7 +24,8 @@ class Reader:
     """What to do with the values of one field, worked out once, when the schema is built.
 
     ``name`` is the field's in messages and ``target`` its name in the changes; ``rank`` its place
-    on the page. ``longest`` is the length that a value may have before its field sees it.
+    on the page. ``longest`` is the length that a value may have before its field sees it. A plain
+    value of up to ``kept`` characters need not be read: it is what it says.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Reader:
     structured: bool
     sensitive: bool
     quick: Quick | None
+    kept: int
 
     def read(self, sent: FormValue, *, leading_plus: bool) -> Any:
         """Return the typed value, or EMPTY. Raises ValidationError, and FieldFault for a fault."""
@@ -161,6 +163,7 @@ def reader(
     longest = LONG_TEXT if is_custom else None
     many = getattr(field, "many", isinstance(field, fields.List))
     structured = getattr(field, "structured", False)
+    quick = compiled(field, name, longest=longest, many=many, structured=structured)
     return Reader(
         name=name,
         target=target,
@@ -176,5 +179,6 @@ def reader(
         keeps_plus=getattr(field, "keeps_plus", False),
         structured=structured,
         sensitive=sensitive,
-        quick=compiled(field, name, longest=longest, many=many, structured=structured),
+        quick=quick,
+        kept=kept(field, quick, longest=longest),
     )
