@@ -147,11 +147,12 @@ def _ready(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Ready[Out
     if waits or system.hooks.before_store or not fast.can_write(system.engine):
         return None
     rows = fast.Rows(system.engine)
+    connection = rows.as_connection()
     try:
-        decision = decide_unmatched(post, rows.as_connection())
+        decision = decide_unmatched(post, connection)
         # A pool that is to be made is looked for, which needs a connection.
-        with_pool(post, decision, rows.as_connection())
-        _write_rows(rows.as_connection(), post, decision, prepared)
+        with_pool(post, decision, connection)
+        _write_rows(connection, post, decision, prepared)
     except fast.NeedsConnection:
         return None
     except Exception:
