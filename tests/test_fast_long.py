@@ -42,3 +42,20 @@ def test_longest_body_without_a_file_store_is_kept(
     assert gateway.post(body).status == 0
     (row,) = rows(gateway, Submission)
     assert bytes(row["body"]) == body
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"\\", b"\\x41", b"\\000", b"\0", b"\x7f", b"\xff", b"'", b'"', b"\r\n\t\x01", b"\xc3\xa9"],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_body_is_kept_byte_for_byte_whatever_is_in_it(
+    make_gateway: MakeGateway, odd: bytes, place: int
+) -> None:
+    gateway = make_gateway()
+    # The first connection finds out what the server can do.
+    gateway.post(FORM)
+    body = odd + b"=x&" + FORM if place == 0 else FORM + b"unknown=" + odd
+    assert gateway.post(body).status == 0
+    row = rows(gateway, Submission)[-1]
+    assert bytes(row["body"]) == body

@@ -84,7 +84,7 @@ def record(
             "caller_request_id": call.caller_request_id or None,
             "command": call.command[:100],
             "outcome": outcome,
-            "codes": ",".join(dict.fromkeys(each.code for each in problems))[:255] or None,
+            "codes": _codes(problems) if problems else None,
             "problems": [[each.field, each.code, each.message] for each in problems] or None,
             "unknown": list(unknown) or None,
             "lead_id": lead_id,
@@ -100,7 +100,7 @@ def record(
             "fields_digest": fields,
             "superseded_by": superseded_by or None,
             **kept_body,
-            "flags": ",".join(filter(None, (*_flags(call), kept_body["flags"]))) or None,
+            "flags": _flags(call, kept_body["flags"]),
         },
     )
     key_rows.add(connection, call.request_id, keys)
@@ -148,7 +148,11 @@ def retry_of(
     return None if row is None else (row.request_id, row.lead_id)
 
 
-def _flags(call: Call) -> list[str]:
+def _codes(problems: Sequence[Problem]) -> str | None:
+    return ",".join(dict.fromkeys(each.code for each in problems))[:255] or None
+
+
+def _flags(call: Call, of_body: str) -> str | None:
     flags = []
     if call.fallback_charset_used:
         flags.append("fallback_charset")
@@ -156,4 +160,6 @@ def _flags(call: Call) -> list[str]:
         flags.append("credentials_in_address")
     if call.late and not call.replay_of:
         flags.append("drained")
-    return flags
+    if of_body:
+        flags.append(of_body)
+    return ",".join(flags) or None

@@ -6,9 +6,8 @@ Files are put into the file store before the transaction, so that a row never na
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -44,8 +43,7 @@ LAST_ATTEMPTS = 10
 """How often it is tried then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the store did, or on a dry run would do; ``lead_id`` is ``None`` for a lead not made.
 
     ``decision`` is why, on a dry run, and ``event`` what listeners are to be told.
@@ -99,8 +97,7 @@ def store(
         return Outcome(action=decision["action"], lead_id=lead_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
+class _Prepared(NamedTuple):
     """What goes into the store with a post and was made before its transaction."""
 
     call: Call
@@ -150,11 +147,12 @@ def _ready(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Ready[Out
     if waits or system.hooks.before_store or not fast.can_write(system.engine):
         return None
     rows = fast.Rows(system.engine)
+    connection = rows.as_connection()
     try:
-        decision = decide_unmatched(post, rows.as_connection())
+        decision = decide_unmatched(post, connection)
         # A pool that is to be made is looked for, which needs a connection.
-        with_pool(post, decision, rows.as_connection())
-        _write_rows(rows.as_connection(), post, decision, prepared)
+        with_pool(post, decision, connection)
+        _write_rows(connection, post, decision, prepared)
     except fast.NeedsConnection:
         return None
     except Exception:
@@ -264,12 +262,14 @@ def _write_rows(connection: Connection, post: Post, decision: Decision, prepared
     )
     if planned.new_external_id is not None:
         writing.add_external_id(connection, lead_id, planned.new_external_id)
-    writing.append_notes(connection, lead_id, planned.notes, **stamp)
+    if planned.notes:
+        writing.append_notes(connection, lead_id, planned.notes, **stamp)
     if planned.tags is not None:
         writing.replace_tags(connection, lead_id, planned.tags, new=decision.stored is None)
     if planned.followup_at is not None:
         writing.add_followup(connection, lead_id, planned.followup_at, **stamp)
-    writing.add_files(connection, lead_id, prepared.uploads, **stamp)
+    if prepared.uploads:
+        writing.add_files(connection, lead_id, prepared.uploads, **stamp)
     journal.record(
         connection,
         prepared.call,
@@ -279,7 +279,7 @@ def _write_rows(connection: Connection, post: Post, decision: Decision, prepared
         lead_id=lead_id,
         problems=[rejected.problem for rejected in post.kept],
         unknown=post.parsed.unknown,
-        decision=why | ({"same": list(planned.same)} if planned.same else {}),
+        decision=why | {"same": list(planned.same)} if planned.same else why,
         keys=prepared.keys,
         fields=prepared.fields,
     )

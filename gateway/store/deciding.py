@@ -1,8 +1,8 @@
 """What a post would do to the store, decided inside a transaction or on a dry run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from gateway.store import late
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import values_of
 from gateway.store.locating import (
+    NOBODY,
     Found,
     Seen,
     chosen_rules,
@@ -30,8 +31,7 @@ CREATE, UPDATE = "create", "update"
 """What a post does to the store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
 
     ``changes`` are those of the post that count, as the plugins left them; ``held_back`` are the
@@ -112,12 +112,11 @@ def decide_new(post: Post, found: Found, connection: Connection) -> Decision:
 
 def decide_unmatched(post: Post, connection: Connection) -> Decision:
     """Return what ``decide`` does where the rules that ``post`` asks for find no lead."""
-    rules = chosen_rules(post.parsed, post.system)
-    if not rules or not is_plain_insert(post.parsed):
+    if not is_plain_insert(post.parsed):
         return decide(post, connection)
-    return _decision(
-        post, Found(match=no_match(post.keys_by(rules), rules)), None, rules, connection
-    )
+    rules = chosen_rules(post.parsed, post.system)
+    found = Found(match=no_match(post.keys_by(rules), rules)) if rules else NOBODY
+    return _decision(post, found, None, rules, connection)
 
 
 def _decision(
@@ -161,7 +160,7 @@ def _decision(
         all_rules = system.match_rules.values()
         old_keys = keys_of(values_of(row), all_rules) if stored else {}
         new_keys = keys_of(values_of({**row, **planned.values}), all_rules)
-    claims = set(found.match.digests)
+    claims = found.match.digests
     if rules or stored is not None:
         # Keys that stay need no claim: who finds the lead by one waits for the lock on its row.
         claims |= old_keys.keys() ^ new_keys.keys()
@@ -172,7 +171,7 @@ def _decision(
         plan=planned,
         old_keys=old_keys,
         new_keys=new_keys,
-        claims=frozenset(claims),
+        claims=claims,
         held_back=held_back,
     )
 

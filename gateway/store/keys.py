@@ -12,6 +12,9 @@ from gateway.models import Lead, MatchKey
 from gateway.store.planning import WIRE_NAMES
 from gateway.store.vault import vault_of
 
+_OTHERWISE = frozenset((*WIRE_NAMES, "custom"))
+"""Columns that rules do not see as they are stored."""
+
 _lead = Lead.__table__
 _key = MatchKey.__table__
 _read = select(_lead).where(_lead.c.lead_id.in_(bindparam("ids", expanding=True)))
@@ -29,6 +32,8 @@ _insert["mariadb"] = _insert["mysql"]
 
 def values_of(row: Any) -> dict[str, Any]:
     """Return the values of an opened lead as rules see them: by wire name, custom ones too."""
+    if type(row) is dict and _OTHERWISE.isdisjoint(row):
+        return row.copy()
     values = {WIRE_NAMES.get(column, column): row[column] for column in row if column != "custom"}
     custom = row.get("custom")
     return custom | values if custom else values
@@ -50,10 +55,12 @@ def write_keys(
     rules: Mapping[str, MatchRule],
 ) -> None:
     """Make the keys of the lead ``new``, where they are ``old``; both digests by rule name."""
-    gone = [{"lead": lead_id, "key_digest": each} for each in old.keys() - new.keys()]
-    if gone:
-        connection.execute(_delete, gone)
-    add_keys(connection, {lead_id: {each: new[each] for each in new.keys() - old.keys()}}, rules)
+    if old:
+        gone = [{"lead": lead_id, "key_digest": each} for each in old.keys() - new.keys()]
+        if gone:
+            connection.execute(_delete, gone)
+        new = {each: new[each] for each in new.keys() - old.keys()}
+    add_keys(connection, {lead_id: new}, rules)
 
 
 def add_keys(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from gateway.contract import Parsed, Rejected
@@ -35,8 +36,7 @@ NOT_STORED = "Not stored"
 """Status of the note that holds a value which was kept aside."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """The writes of one post: ``values`` by column (only what changes), and the rows to add.
 
     ``tags`` is the whole new list, or ``None`` where it stays. ``changed`` are wire names, ``same``
@@ -86,7 +86,10 @@ def plan(
         wanted["admin_notes"] = _append(
             wanted.get("admin_notes", row.get("admin_notes")), appended, now, zone
         )
-    values = {column: value for column, value in wanted.items() if row.get(column) != value}
+    if stored is None:
+        values = {column: value for column, value in wanted.items() if value is not None}
+    else:
+        values = {column: value for column, value in wanted.items() if row.get(column) != value}
     tags = _tags(parsed.changes, stored.tags if stored else ())
     notes = _notes(parsed.changes, kept, schema)
     changed = _changed(values, row, tags, notes)
@@ -105,18 +108,28 @@ def columns(
     changes: Mapping[str, Any], schema: LeadSchema, row: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the values of ``changes`` by column; custom ones are merged into those of ``row``."""
-    wanted: dict[str, Any] = {}
-    custom: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name in schema.custom:
-            custom[name] = value
-        elif name not in NOT_COLUMNS:
-            wanted[COLUMNS.get(name, name)] = value
+    own, custom = _places(tuple(changes), schema.custom)
+    wanted: dict[str, Any] = {column: changes[name] for column, name in own}
     if custom:
-        merged = dict(row.get("custom") or {}) | schema.dump_custom(custom)
+        sent = schema.dump_custom({name: changes[name] for name in custom})
+        merged = dict(row.get("custom") or {}) | sent
         kept = {name: value for name, value in merged.items() if value is not None}
         wanted["custom"] = kept or None
     return wanted
+
+
+# Most posts send what others have sent, each with its own values.
+@lru_cache(maxsize=256)
+def _places(
+    names: tuple[str, ...], custom: frozenset[str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Return those of ``names`` that have a column, behind its name, and the custom ones."""
+    columns = [
+        (COLUMNS.get(name, name), name)
+        for name in names
+        if name not in custom and name not in NOT_COLUMNS
+    ]
+    return tuple(columns), tuple(name for name in names if name in custom)
 
 
 def _append(old: str | None, text: str, now: datetime, zone: ZoneInfo) -> str:
@@ -178,14 +191,19 @@ def _changed(
     tags: tuple[str, ...] | None,
     notes: tuple[Note, ...],
 ) -> tuple[str, ...]:
-    names = [WIRE_NAMES.get(column, column) for column in values if column != "custom"]
+    names = _wire_names(tuple(values))
     if "custom" in values:
         old, new = row.get("custom") or {}, values["custom"] or {}
-        names.extend(
-            name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)
-        )
+        both = sorted(old.keys() | new.keys())
+        names += tuple(name for name in both if old.get(name) != new.get(name))
     if tags is not None:
-        names.append("tags")
+        names += ("tags",)
     if notes:
-        names.append("notes")
-    return tuple(names)
+        names += ("notes",)
+    return names
+
+
+@lru_cache(maxsize=256)
+def _wire_names(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the documented fields that are in ``columns``."""
+    return tuple(WIRE_NAMES.get(column, column) for column in columns if column != "custom")

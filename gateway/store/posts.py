@@ -12,9 +12,9 @@ from gateway.store.keys import values_of
 from gateway.store.planning import COLUMNS, columns
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Post:
-    """One post on its way into the store.
+    """One post on its way into the store; not frozen, as to make it would take three times as long.
 
     ``settled`` are its changes as the plugins left them, where they have been asked already;
     ``late_at`` is when a post came that is done later.
@@ -36,6 +36,8 @@ class Post:
     @property
     def defaults(self) -> dict[str, Any]:
         """The caller's defaults, by column; for a new lead only, and where nothing was sent."""
+        if not self.caller.defaults:
+            return {}
         return {
             COLUMNS.get(name, name): value
             for name, value in self.caller.defaults.items()

@@ -34,9 +34,9 @@ def resolve(parsed: Parsed, engine: Engine, *, create_pools: bool) -> Parsed:
     ``0`` in status, custom_status and ownerID means none, unless a row has that id (contract,
     "Fields"). Nothing is read where no such field was sent.
     """
-    named = [
-        name for name in _RESOLVERS if name in parsed.changes and parsed.changes[name] is not None
-    ]
+    if _RESOLVERS.keys().isdisjoint(parsed.changes):
+        return parsed
+    named = [name for name in _RESOLVERS if parsed.changes.get(name) is not None]
     if not named:
         return parsed
     changes = dict(parsed.changes)

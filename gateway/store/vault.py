@@ -9,7 +9,7 @@ be shown. The engine carries the vault of its system, so that nobody who reads a
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -135,7 +135,8 @@ def attach(engine: Engine, vault: Vault) -> None:
 
 def vault_of(connection: Connection) -> Vault:
     """Return the vault of the system whose connection this is."""
-    return cast(Vault, connection.get_execution_options()[_OPTION])
+    vault: Vault = connection.get_execution_options()[_OPTION]
+    return vault
 
 
 def as_text(value: Any) -> str:

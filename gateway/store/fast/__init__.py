@@ -116,10 +116,10 @@ def _add_sqlite(
 
 def _insert_sqlite(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
     for table, each in rows.items():
-        columns = columns_of(table, dialect, with_key=True)
         # Of executemany every row lets another thread run, and then waits for it.
         for some in in_parts(each, most=_MOST_ROWS):
-            driver.execute(_statement(table, dialect, columns, len(some)), columns.values(some))
+            statement, columns = _insertion(table, dialect, len(some))
+            driver.execute(statement, columns.values(some))
 
 
 _MOST_ROWS = 64
@@ -141,10 +141,11 @@ _ADD: Mapping[str, Callable[..., None]] = {
 
 
 @lru_cache(maxsize=1024)
-def _statement(table: Table, dialect: Dialect, columns: Columns, rows: int) -> str:
-    """Return the statement for so many rows, with a mark for each value."""
+def _insertion(table: Table, dialect: Dialect, rows: int) -> tuple[str, Columns]:
+    """Return the statement for so many rows, with a mark for each value, and its columns."""
+    columns = columns_of(table, dialect, with_key=True)
     row = f"({', '.join(['?'] * len(columns.names))})"
-    return f"{insert_into(table, dialect, columns)} {', '.join([row] * rows)}"
+    return f"{insert_into(table, dialect, columns)} {', '.join([row] * rows)}", columns
 
 
 @lru_cache(maxsize=1024)

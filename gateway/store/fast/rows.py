@@ -1,16 +1,19 @@
 """The rows of posts that make a lead, gathered before anything is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Insert, Table, Update
 
 from gateway.models import Lead
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 LEAD: Table = Lead.__table__
 KEY = "lead_id"
+_DIGEST = itemgetter("digest")
 _NOT_YET = 0
 """Stands for the id of the lead until the database has given one."""
 
@@ -20,7 +23,10 @@ class NeedsConnection(Exception):
 
 
 class Rows:
-    """The rows of one post that makes a lead, in place of a connection that would write them."""
+    """The rows of one post that makes a lead, in place of a connection that would write them.
+
+    What is given to ``execute`` is its own from then on: the id of the lead is put into it.
+    """
 
     inserted_primary_key = (_NOT_YET,)
 
@@ -33,8 +39,11 @@ class Rows:
         """Keep ``rows`` of an insert. Raises NeedsConnection for every other statement."""
         if not isinstance(statement, Insert) or rows is None:
             raise NeedsConnection
-        kept = self.tables.setdefault(cast(Table, statement.table), [])
-        kept.extend(rows if isinstance(rows, list) else (rows,))
+        table: Any = statement.table
+        some = rows if isinstance(rows, list) else [rows]
+        kept = self.tables.setdefault(table, some)
+        if kept is not some:
+            kept += some
         return self
 
     def exec_driver_sql(self, statement: str, *_: Any) -> "Rows":
@@ -85,13 +94,12 @@ def together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]
     found: dict[Table, list[Row]] = {LEAD: []}
     for post, lead_id in zip(posts, ids, strict=True):
         for table, rows in post.tables.items():
-            kept = found.setdefault(table, [])
-            if KEY in table.c:
-                kept.extend({**row, KEY: lead_id} for row in rows)
-            else:
-                kept.extend(rows)
-    _sort(found)
-    return found
+            if _has(table, KEY):
+                # In place: a post whose transaction is run again gets another id.
+                for row in rows:
+                    row[KEY] = lead_id
+            _add(found, table, rows)
+    return _sorted(found)
 
 
 def merged(posts: Sequence[MoreRows]) -> tuple[dict[Table, list[Row]], list[Row]]:
@@ -99,13 +107,25 @@ def merged(posts: Sequence[MoreRows]) -> tuple[dict[Table, list[Row]], list[Row]
     found: dict[Table, list[Row]] = {}
     for post in posts:
         for table, rows in post.tables.items():
-            found.setdefault(table, []).extend(rows)
-    _sort(found)
-    return found, [each for post in posts for each in post.changes]
+            _add(found, table, rows)
+    return _sorted(found), [each for post in posts for each in post.changes]
 
 
-def _sort(found: Mapping[Table, list[Row]]) -> None:
+def _add(found: dict[Table, list[Row]], table: Table, rows: list[Row]) -> None:
+    if table in found:
+        found[table] += rows
+    else:
+        found[table] = rows.copy()
+
+
+def _sorted(found: dict[Table, list[Row]]) -> dict[Table, list[Row]]:
     for table, rows in found.items():
-        if "digest" in table.c:
+        if len(rows) > 1 and _has(table, "digest"):
             # Sorted, so that two transactions never lock index entries in two orders.
-            rows.sort(key=lambda row: row["digest"])
+            rows.sort(key=_DIGEST)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _has(table: Table, name: str) -> bool:
+    return name in table.c
