@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -53,7 +53,7 @@ def build(request: Request, settings: Settings) -> Call:
     started = time.perf_counter_ns()
     fallback = settings.GATEWAY_FALLBACK_CHARSET
     header = request.headers.get
-    sent = Fields()
+    sent = Fields({})
     kept: bytes | None = None
     in_address = False
     problem: Refused | None = None
@@ -70,7 +70,10 @@ def build(request: Request, settings: Settings) -> Call:
         log.exception("%s could not be read", request.request_id)
         problem = Refused(f"Internal error, reference {request.request_id}", code="internal")
     query = redact.form(request.query)
-    said = {name: names.single(value) for name, value in sent.form.items() if name in _TAKEN_OUT}
+    form = sent.form
+    said = {name: names.single(form.pop(name)) for name in _TAKEN_OUT.intersection(form)}
+    if not sent.has_only_words:
+        form = {name: value for name, value in form.items() if _is_field(name)}
     return Call(
         request_id=request.request_id,
         received_at=request.received_at,
@@ -78,7 +81,7 @@ def build(request: Request, settings: Settings) -> Call:
         path=request.path,
         address=request.address,
         command=_command(said),
-        form={name: value for name, value in sent.form.items() if _is_field(name)},
+        form=form,
         uploads=sent.uploads,
         leading_plus=sent.leading_plus,
         credentials=Credentials(
@@ -133,11 +136,17 @@ def _content(body: bytes, content_type: str, *, fallback: str) -> tuple[Content,
         return Content(kept=redact.unread(body)), refusal
 
 
-def _fields(content: Content, address: list[Pair], *, fallback: str) -> tuple[Fields, bool]:
+def _fields(content: Content, address: Sequence[Pair], *, fallback: str) -> tuple[Fields, bool]:
     """Return the fields of body and address together, and whether the address has credentials."""
-    check_count(len(address) + len(content.pairs) + len(content.json_values or ()))
-    declared = content.declared
-    if content.json_values is None:
+    ready, declared = content.fields, content.declared
+    if ready is not None:
+        count = len(ready.form)
+    else:
+        count = len(content.pairs) + len(content.json_values or ())
+    check_count(len(address) + count)
+    if ready is not None:
+        body = ready
+    elif content.json_values is None:
         body = fields.from_pairs(content.pairs, declared=declared, fallback=fallback)
     else:
         body = fields.from_json(content.json_values)
@@ -213,8 +222,6 @@ def _is_field(name: str) -> bool:
 
 
 def _may_be_kept(name: str) -> bool:
-    if name in _TAKEN_OUT:
-        return False
     return not redact.holds_secret(name.encode("utf-8", "surrogatepass"))
 
 
