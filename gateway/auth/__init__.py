@@ -17,7 +17,7 @@ from gateway.contract import SECRETS, Caller, Credentials, System
 from gateway.database import look_up
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
-from gateway.normal import clean, storable
+from gateway.normal import clean, has_lone_surrogate, storable
 
 __all__ = [
     "ANONYMOUS",
@@ -198,6 +198,8 @@ def _gathered(credentials: Credentials) -> tuple[str, str, str]:
     """Return login id, password and site token from the body and the Authorization header."""
     named, password = credentials.login_id.strip(), credentials.password.strip()
     token = credentials.site_token.strip()
+    if not credentials.authorization:
+        return named, password, token
     scheme, _, value = credentials.authorization.strip().partition(" ")
     if not value.strip():
         return named, password, token
@@ -232,11 +234,7 @@ def _same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _is_storable(name: str) -> bool:
     """Whether a login can have this name at all; drivers fail on what it rules out."""
-    return (
-        0 < len(name) <= 191
-        and "\0" not in name
-        and not any("\ud800" <= c <= "\udfff" for c in name)
-    )
+    return 0 < len(name) <= 191 and "\0" not in name and not has_lone_surrogate(name)
 
 
 def _row(engine: Engine, statement: Any, **values: str) -> Any:
