@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import gunicorn
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger, SafeAtoms
 from gunicorn.http.errors import (
     ConfigurationProblem,
     LimitRequestHeaders,
@@ -91,8 +91,19 @@ _QUOTES = re.compile(
 )
 
 
+class Atoms(SafeAtoms):
+    """Gunicorn's, but Python is asked only for what is not there as it is written."""
+
+    __getitem__ = dict.__getitem__
+
+    def __missing__(self, name: str) -> Any:
+        return self.get(name.lower(), "-") if name.startswith("{") else "-"
+
+
 class WithoutQuery(Logger):
     """Gunicorn's logger, but no query string reaches a log: old callers put passwords there."""
+
+    atoms_wrapper_class = Atoms
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)

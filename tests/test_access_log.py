@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger, SafeAtoms
 
 CONF = runpy.run_path(str(Path(__file__).parents[1] / "gunicorn.conf.py"))
 ENVIRON = {
@@ -53,6 +53,14 @@ def test_line_is_made_of_the_atoms_that_it_names(
     asked = response, SimpleNamespace(headers=[("ACCEPT", "*/*")]), whole, timedelta(0, 3, 1234)
     ours, all_of_them = logger.atoms(*asked), Logger.atoms(logger, *asked)
     assert line(logger, ours) == line(logger, all_of_them | {"U": "/ser%20vice"})
+
+
+@pytest.mark.parametrize(
+    "name", ["h", "a", "x", "{x-request-id}o", "{X-Request-Id}o", "{server}o", "{X}i", "H"]
+)
+def test_atoms_are_those_that_gunicorn_gives(name: str) -> None:
+    atoms = {"h": "192.0.2.1", "a": 'a "browser"', "{x-request-id}o": "1", "B": 3}
+    assert CONF["Atoms"](atoms)[name] == SafeAtoms(atoms)[name]
 
 
 def test_format_of_an_operator_has_every_atom_but_a_query(logger: Logger) -> None:
