@@ -29,6 +29,15 @@ def dispatch(call: Call, system: System) -> Answer:
         done = _taken(call, system, who) or spooling.take(call, system, who.offline)
     finally:
         system.group.leave()
+    # As the server is set up it is not, and making its words takes longer than asking.
+    if log.isEnabledFor(logging.INFO):
+        _note(call, done)
+    answer = respond.render(done.reply, call, done.caller, system.settings)
+    return hooks.render(system.hooks, answer, done.reply, call)
+
+
+def _note(call: Call, done: Done) -> None:
+    """Write the line of the log that each post has."""
     reply, caller = done.reply, done.caller
     log.info(
         "%s command=%s caller=%s outcome=%s status=%d lead=%s codes=%s us=%d",
@@ -41,8 +50,6 @@ def dispatch(call: Call, system: System) -> Answer:
         ",".join(each.code for each in (*reply.problems, *reply.warnings)) or "-",
         (time.perf_counter_ns() - call.started) // 1000,
     )
-    answer = respond.render(reply, call, caller, system.settings)
-    return hooks.render(system.hooks, answer, reply, call)
 
 
 class Identity:

@@ -15,6 +15,7 @@ HEADER_LIMIT = 4000
 
 _FOR_PAIRS = {"text/plain", "text/*", "*/*", "text/html"}
 _BY_ACCEPT = {"application/json": "json", "application/xml": "xml", "text/xml": "xml"}
+_CACHED_LENGTH = 64
 _HTTP_ERRORS = {"too_large": 413, "spooled": 503, "spool_full": 503, "unavailable": 503}
 
 
@@ -25,17 +26,17 @@ def render(reply: Reply, call: Call, caller: Caller | None, settings: Settings) 
     "The answer"), unless ``GATEWAY_HTTP_ERRORS`` is on.
     """
     wanted = (
-        _accepted(call.accept)
+        (_known if len(call.accept) <= _CACHED_LENGTH else _accepted)(call.accept)
         or (caller.format if caller else "")
         or settings.GATEWAY_RESPONSE_FORMAT
     )
-    body = {"json": as_json, "xml": as_xml}.get(wanted, as_pairs)(reply)
+    write = as_json if wanted == "json" else as_xml if wanted == "xml" else as_pairs
     codes = list(dict.fromkeys(problem.code for problem in reply.problems))
     http_status = 200
     if settings.GATEWAY_HTTP_ERRORS:
         http_status = next((_HTTP_ERRORS[code] for code in codes if code in _HTTP_ERRORS), 200)
     return Answer(
-        body=body.encode("utf-8", "backslashreplace"),
+        body=write(reply).encode("utf-8", "backslashreplace"),
         content_type=CONTENT_TYPES.get(wanted, settings.GATEWAY_PAIRS_CONTENT_TYPE),
         headers=_headers(reply, call, codes),
         http_status=http_status,
@@ -151,6 +152,10 @@ def _accepted(accept: str) -> str:
         return ""
     ours = [kind for kind in asked if kind in _BY_ACCEPT]
     return _BY_ACCEPT[max(ours, key=asked.__getitem__)] if ours else ""
+
+
+# A program sends the same with each post.
+_known = lru_cache(maxsize=256)(_accepted)
 
 
 def _quality(word: str) -> float:

@@ -258,7 +258,7 @@ def test_fault_of_ours_is_a_problem_with_a_reference(
         raise RuntimeError("inner text")
 
     monkeypatch.setattr(fields, "from_pairs", fail)
-    call = make(b"a=1")
+    call = make(b"a[]=1")
     assert code(call) == "internal"
     assert str(call.problem) == f"Internal error, reference {call.request_id}"
     assert "inner text" in caplog.text

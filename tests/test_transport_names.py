@@ -127,3 +127,10 @@ def test_any_names_make_a_form_of_text_and_arrays(pairs: list[tuple[str, str]]) 
         assert not set(name) & set(" .[")
         for each in value if isinstance(value, tuple) else [value]:
             check(each)
+
+
+@given(st.lists(st.text("aZ_09.[ +%\0é", max_size=3), max_size=3))
+def test_words_stand_for_themselves(sent: list[str]) -> None:
+    if names.are_words(sent):
+        assert [names.path(name) for name in sent] == [(name, ()) for name in sent]
+    assert names.are_words(["full_name", "2", "A1"])

@@ -17,7 +17,7 @@ from gateway.contract import SECRETS, Caller, Credentials, System
 from gateway.database import look_up
 from gateway.errors import AuthenticationFailed
 from gateway.models import Login
-from gateway.normal import clean, storable
+from gateway.normal import clean, has_lone_surrogate, storable
 
 __all__ = [
     "ANONYMOUS",
@@ -99,9 +99,10 @@ def _reader(system: System, *, fresh: bool) -> Callable[[tuple[str, str]], "_Who
 
 
 class _Whose(NamedTuple):
-    """A login as it is stored, and the caller that it makes."""
+    """What proves a login, whether it has ended, and the caller that it makes."""
 
-    row: Any
+    password_hash: str | None
+    has_ended: bool
     caller: Caller
 
 
@@ -121,17 +122,17 @@ def _identify(
     found = None
     if token:
         found = row_of(("token", token_digest(token)))
-        wrong = wrong or found is None or found.row.kind != "site"
+        wrong = wrong or found is None or found.caller.kind != "site"
     if named or password:
         found = None
         if _is_storable(named):
             found = row_of(("name", named))
         if found is None and allow_anonymous and not wrong:
             return ANONYMOUS
-        stored = found.row.password_hash if found is not None else None
+        stored = found.password_hash if found is not None else None
         right = system.passwords.matches(named, stored or _NOBODY, password)
         wrong = wrong or stored is None or not right
-    if wrong or found is None or found.row.disabled_at or found.row.retired_at:
+    if wrong or found is None or found.has_ended:
         raise AuthenticationFailed
     return found.caller
 
@@ -198,6 +199,8 @@ def _gathered(credentials: Credentials) -> tuple[str, str, str]:
     """Return login id, password and site token from the body and the Authorization header."""
     named, password = credentials.login_id.strip(), credentials.password.strip()
     token = credentials.site_token.strip()
+    if not credentials.authorization:
+        return named, password, token
     scheme, _, value = credentials.authorization.strip().partition(" ")
     if not value.strip():
         return named, password, token
@@ -232,11 +235,7 @@ def _same(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _is_storable(name: str) -> bool:
     """Whether a login can have this name at all; drivers fail on what it rules out."""
-    return (
-        0 < len(name) <= 191
-        and "\0" not in name
-        and not any("\ud800" <= c <= "\udfff" for c in name)
-    )
+    return 0 < len(name) <= 191 and "\0" not in name and not has_lone_surrogate(name)
 
 
 def _row(engine: Engine, statement: Any, **values: str) -> Any:
@@ -244,7 +243,9 @@ def _row(engine: Engine, statement: Any, **values: str) -> Any:
 
 
 def _whose(row: Any) -> _Whose | None:
-    return None if row is None else _Whose(row, _caller(row))
+    if row is None:
+        return None
+    return _Whose(row.password_hash, bool(row.disabled_at or row.retired_at), _caller(row))
 
 
 def _caller(row: Any) -> Caller:

@@ -16,7 +16,13 @@ from gateway import page, readiness
 from gateway.contract import Answer, Call, System
 from gateway.dispatch import dispatch
 from gateway.transport import call, direct, reading
-from gateway.transport.identity import client_address, new_request_id
+from gateway.transport.identity import FORWARDED, client_address, new_request_id
+
+_VARIABLES = (
+    ("content-type", "CONTENT_TYPE"),
+    *((name, f"HTTP_{name.upper().replace('-', '_')}") for name in (*call.HEADERS, FORWARDED)),
+)
+"""Where each header that is read stands in a WSGI environment."""
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MOST_HEADERS = 50
@@ -24,12 +30,13 @@ _MOST_HEADERS = 50
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
-CORS = {
+_CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "X-Request-Id, X-Gateway-Error, X-Gateway-Warning, X-Gateway-Decision, X-Gateway-Repeat"
     ),
 }
+_ALWAYS = _CORS | NO_SNIFFING
 PREFLIGHT = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -83,8 +90,7 @@ def _take(environ: Mapping[str, Any], system: System) -> Answer:
 
 def _answer(post: Call, system: System) -> Answer:
     answer = dispatch(post, system)
-    asked = {"X-Request-Id": post.request_id}
-    headers = {**asked, **answer.headers, **CORS, **NO_SNIFFING}
+    headers = {"X-Request-Id": post.request_id, **answer.headers, **_ALWAYS}
     return Answer(answer.body, answer.content_type, headers, answer.http_status)
 
 
@@ -118,17 +124,8 @@ def _request(environ: Mapping[str, Any], path: str, system: System) -> call.Requ
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers by lower-case name."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
-    for name in ("content-type", "content-length"):
-        headers.pop(name, None)
-        if value := environ.get(name.upper().replace("-", "_")):
-            headers[name] = value
-    return headers
+    """Return the headers that a call is made of, by lower-case name."""
+    return {name: environ[variable] for name, variable in _VARIABLES if variable in environ}
 
 
 def _page(system: System) -> Answer:

@@ -1,12 +1,14 @@
 """Which kind of body it is, whatever its Content-Type says, and its pairs or JSON values."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.contract import FormValue
 from gateway.errors import BrokenBody
-from gateway.transport import charset, forms, headers, json_body, multipart, redact
+from gateway.transport import charset, forms, headers, json_body, multipart, plain_form, redact
+from gateway.transport.fields import Fields
 from gateway.transport.pairs import Pair
 
 _FORM, _MULTIPART, _JSON = "form", "multipart", "json"
@@ -23,17 +25,18 @@ _MARKUP_START = re.compile(rb"\s*<")
 _CACHED_LENGTH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a body holds, still undecoded, and the body to keep, with the secrets cut out.
+class Content(NamedTuple):
+    """What a body holds, and the body to keep, with the secrets cut out.
 
-    ``declared`` is the charset that the body as a whole declares, where we read such a one.
+    That is undecoded ``pairs``, or else ``json_values``, or ``fields`` that are ready. ``declared``
+    is the charset that the body as a whole declares, where we read such a one.
     """
 
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: Sequence[Pair] = ()
     json_values: list[tuple[str, FormValue]] | None = None
     kept: bytes | None = b""
     declared: str | None = None
+    fields: Fields | None = None
 
 
 def read(body: bytes, content_type: str, *, fallback: str) -> Content:
@@ -50,6 +53,10 @@ def read(body: bytes, content_type: str, *, fallback: str) -> Content:
     if kind == _MULTIPART:
         pairs, kept = multipart.parse(body, headers.boundary(raw_type))
     else:
+        if declared is None or charset.codec_of(declared) == "utf-8":
+            fields = plain_form.read(core, fallback)
+            if fields is not None:
+                return Content(fields=fields, kept=redact.form(body), declared=declared)
         _check_is_form(core)
         pairs, kept = forms.parse(body), redact.form(body)
     return Content(pairs=pairs, kept=kept, declared=declared or _charset_field(pairs))

@@ -3,10 +3,10 @@
 import logging
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from config import Settings
 from gateway import normal
@@ -25,22 +25,24 @@ _TAKEN_OUT = CREDENTIALS | CONTROLS
 _CONTROL_LENGTH = 255
 _KEPT_HEADERS = ("accept", "content-encoding", "idempotency-key", "x-dry-run", "user-agent")
 """What the journal needs to make the call again, and to tell which program sent it."""
+HEADERS = (*_KEPT_HEADERS, "authorization", "origin", "x-request-id")
+"""Those that a call is made of, beside its Content-Type."""
+
 _CACHED_LENGTH = 64
 _COMMAND = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NO_COMMAND = "?"
 """Stands for a command that is no name: whatever was sent, a password too, reaches no log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request as it came: ``headers`` by lower-case name, ``query`` without its ``?``."""
 
     request_id: str
     received_at: datetime
+    headers: Mapping[str, str]
     method: str = "POST"
     path: str = "/service"
     address: str = ""
-    headers: Mapping[str, str]
     query: bytes = b""
     body: Body = EMPTY
 
@@ -53,7 +55,7 @@ def build(request: Request, settings: Settings) -> Call:
     started = time.perf_counter_ns()
     fallback = settings.GATEWAY_FALLBACK_CHARSET
     header = request.headers.get
-    sent = Fields()
+    sent = Fields({})
     kept: bytes | None = None
     in_address = False
     problem: Refused | None = None
@@ -62,7 +64,8 @@ def build(request: Request, settings: Settings) -> Call:
             _plain_body(request), header("content-type", ""), fallback=fallback
         )
         kept = content.kept
-        sent, in_address = _fields(content, forms.parse(request.query), fallback=fallback)
+        address = forms.parse(request.query) if request.query else ()
+        sent, in_address = _fields(content, address, fallback=fallback)
         problem = problem or _refusal(sent, request.method, settings)
     except Refused as refusal:
         problem = refusal
@@ -70,7 +73,10 @@ def build(request: Request, settings: Settings) -> Call:
         log.exception("%s could not be read", request.request_id)
         problem = Refused(f"Internal error, reference {request.request_id}", code="internal")
     query = redact.form(request.query)
-    said = {name: names.single(value) for name, value in sent.form.items() if name in _TAKEN_OUT}
+    form = sent.form
+    said = {name: names.single(form.pop(name)) for name in _TAKEN_OUT.intersection(form)}
+    if not sent.has_only_words:
+        form = {name: value for name, value in form.items() if _is_field(name)}
     return Call(
         request_id=request.request_id,
         received_at=request.received_at,
@@ -78,7 +84,7 @@ def build(request: Request, settings: Settings) -> Call:
         path=request.path,
         address=request.address,
         command=_command(said),
-        form={name: value for name, value in sent.form.items() if _is_field(name)},
+        form=form,
         uploads=sent.uploads,
         leading_plus=sent.leading_plus,
         credentials=Credentials(
@@ -133,11 +139,17 @@ def _content(body: bytes, content_type: str, *, fallback: str) -> tuple[Content,
         return Content(kept=redact.unread(body)), refusal
 
 
-def _fields(content: Content, address: list[Pair], *, fallback: str) -> tuple[Fields, bool]:
+def _fields(content: Content, address: Sequence[Pair], *, fallback: str) -> tuple[Fields, bool]:
     """Return the fields of body and address together, and whether the address has credentials."""
-    check_count(len(address) + len(content.pairs) + len(content.json_values or ()))
-    declared = content.declared
-    if content.json_values is None:
+    ready, declared = content.fields, content.declared
+    if ready is not None:
+        count = len(ready.form)
+    else:
+        count = len(content.pairs) + len(content.json_values or ())
+    check_count(len(address) + count)
+    if ready is not None:
+        body = ready
+    elif content.json_values is None:
         body = fields.from_pairs(content.pairs, declared=declared, fallback=fallback)
     else:
         body = fields.from_json(content.json_values)
@@ -149,15 +161,15 @@ def _fields(content: Content, address: list[Pair], *, fallback: str) -> tuple[Fi
 
 def _refusal(sent: Fields, method: str, settings: Settings) -> Refused | None:
     """Return why the command that was sent cannot be taken, as far as its bytes tell."""
-    given = [sent.form[name] for name in ("command", "ai_command") if name in sent.form]
-    if any(isinstance(value, dict) for value in given):
+    one, other = sent.form.get("command", ""), sent.form.get("ai_command", "")
+    if isinstance(one, dict) or isinstance(other, dict):
         return UnknownCommand("command: must be one name, not a list")
-    commands = {_control(names.single(value)) for value in given} - {""}
-    if len(commands) > 1:
+    one, other = _control(names.single(one)), _control(names.single(other))
+    if one and other and one != other:
         return UnknownCommand("command: command and ai_command differ; send one of them")
     # What only asks for headers must never store anything.
     taken = method == "POST" or (method == "GET" and settings.GATEWAY_ALLOW_GET)
-    if commands and not taken:
+    if (one or other) and not taken:
         return Refused(
             f"command: not taken by {method}; send it by POST", code="method_not_allowed"
         )
@@ -213,8 +225,6 @@ def _is_field(name: str) -> bool:
 
 
 def _may_be_kept(name: str) -> bool:
-    if name in _TAKEN_OUT:
-        return False
     return not redact.holds_secret(name.encode("utf-8", "surrogatepass"))
 
 

@@ -4,6 +4,7 @@ What is read and answered is the same as behind Flask's view, which serves every
 """
 
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from typing import Any
 
 from werkzeug.http import HTTP_STATUS_CODES
@@ -27,7 +28,7 @@ def around(
             return application(environ, start_response)
         answer = take(environ)
         start_response(
-            f"{answer.http_status} {HTTP_STATUS_CODES.get(answer.http_status, 'Unknown').upper()}",
+            _status_line(answer.http_status),
             [
                 ("Content-Type", answer.content_type),
                 ("Content-Length", str(len(answer.body))),
@@ -37,3 +38,8 @@ def around(
         return [answer.body]
 
     return serve
+
+
+@lru_cache(maxsize=16)
+def _status_line(status: int) -> str:
+    return f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown').upper()}"

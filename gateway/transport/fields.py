@@ -1,7 +1,7 @@
 """Pairs and JSON values as the fields of a call: text decoded, uploads apart, names in order."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.contract import CONTROLS, CREDENTIALS, FormValue, Upload
 from gateway.errors import Refused
@@ -14,14 +14,17 @@ BINARY = frozenset({"upload_file_contents"})
 """Names whose value is bytes, in whatever form it comes, and no text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """What one part of a post, its body or its address, holds."""
+class Fields(NamedTuple):
+    """What one part of a post, its body or its address, holds.
 
-    form: dict[str, FormValue] = field(default_factory=dict)
+    ``has_only_words`` is true where each name in ``form`` is known to be a word, and no more.
+    """
+
+    form: dict[str, FormValue]
     uploads: tuple[Upload, ...] = ()
     leading_plus: frozenset[str] = frozenset()
     fallback_charset_used: bool = False
+    has_only_words: bool = False
 
 
 def from_pairs(pairs: Iterable[Pair], *, declared: str | None, fallback: str) -> Fields:

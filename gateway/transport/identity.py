@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping
 from ipaddress import ip_address
 
+FORWARDED = "x-forwarded-for"
+
 
 def new_request_id() -> str:
     """Return a new id of 36 characters that sorts by time (RFC 9562, version 7)."""
@@ -30,10 +32,10 @@ def client_address(headers: Mapping[str, str], remote: str, *, proxies: int) -> 
     Behind ``proxies`` reverse proxies of our own it is the n-th of X-Forwarded-For from the right:
     what stands left of it was written by the caller and may be anything.
     """
-    hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
-    if not proxies or len(hops) < proxies:
+    if not proxies:
         return remote
-    return _address(hops[-proxies]) or remote
+    hops = [hop.strip() for hop in headers.get(FORWARDED, "").split(",")]
+    return remote if len(hops) < proxies else _address(hops[-proxies]) or remote
 
 
 def _address(text: str) -> str:

@@ -5,7 +5,7 @@ The rules are those of PHP's ``php_register_variable_ex`` (contract, "names", "r
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -50,6 +50,13 @@ class Array(dict[str, Any]):
             here = Array()
             self.put(key, here)
         return here
+
+
+def are_words(names: Collection[str]) -> bool:
+    """Whether ``names`` are all of letters, digits and underscores in ASCII, which PHP, too, leaves
+    as they are. It says no where the first begins with a digit."""
+    together = "".join(names)
+    return together.isidentifier() and together.isascii() and "" not in names
 
 
 def path(name: str) -> Path | None:

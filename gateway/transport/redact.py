@@ -40,7 +40,7 @@ _TAILS = tuple(name.lstrip(b"abcdef") for name in _NAMES)
 """What is left of each name under any escapes. Where it stands plainly, nothing of it is part of an
 escape but what an escape before it takes: ``%1ai_token`` is ``i_token`` one layer below."""
 
-_WORDS = frozenset(name.rpartition(b"_")[2] for name in _NAMES)
+_WORDS = frozenset(name.rpartition(b"_")[2].decode() for name in _NAMES)
 """No name of a secret stands where none of these does, whatever stands for its underscores."""
 _TELLING_ESCAPE = re.compile(
     rb"%(?!0[1-9a-f]|[1389a-f][0-9a-f]|2[0-46-9a-f]|[46]0|5[bd-f]|7[b-f])", re.IGNORECASE
@@ -95,7 +95,7 @@ def form(raw: bytes) -> bytes | None:
     if not raw:
         return raw
     body = forms.core(raw)
-    start = raw.find(body)
+    start = raw.find(body) if len(body) < len(raw) else 0
     plain = _plain(body)
     # Nearly every post has its secrets under their plain names, and no other.
     if is_secret(cut(body, ((at, end) for at, _, end in plain))):
@@ -147,8 +147,12 @@ def _may_name(raw: bytes) -> bool:
         *_, deepest = _opened(raw)
         folded = _folded(deepest)
         return any(tail in folded for tail in _TAILS)
-    folded = raw.translate(_LOWER)
-    return any(word in folded for word in _WORDS)
+    # In text a word is found sooner than in bytes.
+    text = raw.lower().decode("latin-1")
+    for word in _WORDS:  # noqa: SIM110 a generator takes as long as the search
+        if word in text:
+            return True
+    return False
 
 
 def _folded(layer: bytes) -> bytes:
