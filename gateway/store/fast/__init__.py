@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Table
 
-from gateway import database
 from gateway.driver import driver_of
 from gateway.store.fast import in_block, in_json
 from gateway.store.fast.columns import Columns, columns_named, columns_of, insert_into
@@ -72,15 +71,13 @@ def writes_for_good(engine: Engine) -> bool:
     return engine.dialect.name != "sqlite"
 
 
-def write_for_good(engine: Engine, posts: Sequence[Rows]) -> list[int]:
+def write_for_good(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     """Write the rows of ``posts`` in a transaction of their own, committed with the last of them.
 
-    Returns the ids of the leads in order. Where this raises, as it does rather than wait long for
-    what another holds, all may be written or nothing.
+    ``connection`` is one for good. Returns the ids of the leads in order. Where this raises, as it
+    does rather than wait long for what another holds, all may be written or nothing.
     """
-    return database.at_once(
-        engine, lambda connection: _write(connection, posts, soon=True, commit=True)
-    )
+    return _write(connection, posts, soon=True, commit=True)
 
 
 def _write(connection: Connection, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
