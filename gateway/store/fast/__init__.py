@@ -83,12 +83,11 @@ def write_for_good(connection: Connection, posts: Sequence[Rows]) -> list[int]:
 def _write(connection: Connection, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
     dialect = connection.dialect
     with driver_of(connection, "a new lead") as driver:
-        return _WRITE[dialect.name](driver, dialect, posts, soon=soon, commit=commit)
+        write = _WRITE[dialect.name]
+        return write(driver, dialect, posts, soon=soon, commit=commit, kept=connection.info)
 
 
-def _write_sqlite(
-    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool
-) -> list[int]:
+def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows], **_: Any) -> list[int]:
     # Nobody else writes until this transaction ends, so the ids can be counted here.
     (last,) = driver.execute(_LAST_ID).fetchone()
     ids = [last + number for number in range(1, len(posts) + 1)]
