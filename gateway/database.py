@@ -7,10 +7,11 @@ lock hides what the other post has just stored.
 """
 
 import fcntl
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 
 from gateway.conflicts import is_conflict
+from gateway.driver import driver_of
 
 Result = TypeVar("Result")
 
@@ -57,6 +59,7 @@ _MARIADB_DRIVERS: dict[str, dict[str, Any]] = {
 
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
+_LEFT_AT = "gateway_was_left_at"
 _ENDED = "gateway_has_ended_its_transaction"
 # NO_AUTO_VALUE_ON_ZERO: a row may have the id 0, as on the other engines.
 _MARIADB_MODE = (
@@ -123,8 +126,10 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    only_reads = connection.get_execution_options().get(_ONLY_READS)
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+    begin = "BEGIN" if connection.get_execution_options().get(_ONLY_READS) else "BEGIN IMMEDIATE"
+    # By SQLAlchemy it would cost more than all of a post's own statements but their work.
+    with driver_of(connection, begin) as driver:
+        driver.execute(begin)
 
 
 def _take_time(connection: Any, record: Any) -> None:
@@ -138,7 +143,7 @@ def _reset(connection: Any, record: Any, state: Any) -> None:
 
 
 def _used(connection: Any, record: Any) -> None:
-    record.info[_USED_AT] = time.monotonic()
+    record.info[_USED_AT] = record.info.pop(_LEFT_AT, None) or time.monotonic()
 
 
 def _ping_idle(dialect: Dialect, connection: Any, record: Any, proxy: Any) -> None:
@@ -208,6 +213,7 @@ def in_transaction(
     *,
     is_committed: Callable[[Connection], bool] | None = None,
     attempts: int = ATTEMPTS,
+    connect: Callable[[Engine], AbstractContextManager[Connection]] = Engine.connect,
 ) -> Result:
     """Return what ``work(connection)`` returns, committed; conflicts with others are run again,
     up to so many ``attempts``.
@@ -220,7 +226,7 @@ def in_transaction(
     for attempt in range(1, attempts + 1):
         done = False
         try:
-            with _turn(engine), engine.connect() as connection:
+            with _turn(engine), connect(engine) as connection:
                 with connection.begin():
                     result = work(connection)
                     done = True
@@ -240,18 +246,24 @@ def in_transaction(
     raise AssertionError("unreachable")
 
 
-def at_once(engine: Engine, work: Callable[[Connection], Result]) -> Result:
-    """Return what ``work(connection)`` returns, which commits by itself all that it writes.
+def connect_for_good(engine: Engine) -> Connection:
+    """Return a connection for statements that commit by themselves.
 
-    No BEGIN goes to the server and no COMMIT of ours. Where this raises, what ``work`` wrote may
-    be committed or not.
+    No BEGIN goes to the server and no COMMIT of ours. Where one fails, what it wrote may be
+    committed or not.
     """
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        result = work(connection)
-        connection.info[_ENDED] = True
-        return result
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.connect()
+
+
+def note_return(connection: Connection, *, used_at: float, is_clean: bool) -> None:
+    """Say of a connection that goes back to the pool when it was last used, which may be a while
+    ago, and whether its transaction has ended."""
+    # Of one that is lost there is nothing to say, and to ask for its notes would make another.
+    if not connection.invalidated:
+        connection.info[_ENDED] = is_clean
+        connection.info[_LEFT_AT] = used_at
 
 
 def write_back(engine: Engine) -> None:
@@ -276,6 +288,9 @@ def _turn(engine: Engine) -> Iterator[None]:
         yield
         return
     # A file of its own for each turn: threads of one process exclude each other like processes.
-    with open(f"{database}.lock", "ab") as lock:
+    lock = os.open(f"{database}.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)

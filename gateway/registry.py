@@ -78,7 +78,7 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
         files=open_files(settings.GATEWAY_FILES_URL),
         passwords=Passwords(),
         logins=Logins(),
-        group=Group(),
+        group=Group(breaker.check_out),
         sealer=sealer,
         strangers=Strangers(settings.GATEWAY_STRANGER_BUDGET),
         snapshot=Snapshot(),

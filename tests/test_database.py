@@ -7,7 +7,6 @@ from sqlalchemy import func, insert, select, text
 
 from gateway import database
 from gateway.models import MatchClaim
-from gateway.store import fast
 from gateway.store.fast.columns import columns_of
 from gateway.testing import Gateway
 
@@ -48,39 +47,21 @@ def test_what_was_not_committed_is_gone_when_its_connection_comes_back(
     assert claims(gateway) == before + 1
 
 
-def test_what_writes_for_good_leaves_no_transaction_where_it_fails(
-    make_gateway: MakeGateway,
-) -> None:
-    gateway = make_gateway()
-    engine = gateway.system.engine
-    if not fast.writes_for_good(engine):
-        pytest.skip("SQLite writes in a transaction of ours")
-
-    def fails(connection: object) -> None:
-        raise ZeroDivisionError
-
-    engine.dispose()
-    with pytest.raises(ZeroDivisionError):
-        database.at_once(engine, fails)
-    assert gateway.send(full_name="Ann Lee").status == 0
-    assert gateway.count() == 1
-
-
 def test_postgresql_makes_no_new_plan_for_every_batch(make_gateway: MakeGateway) -> None:
     gateway = make_gateway()
     engine = gateway.system.engine
     if engine.dialect.name != "postgresql":
         pytest.skip("only PostgreSQL weighs plans against each other")
-    engine.dispose()
     for number in range(20):
         assert gateway.send(full_name=f"Ann {number}", phone=f"503555{number:04}").status == 0
-    with engine.connect() as connection:
+    with gateway.system.group._kept_for_good.lend(engine) as connection:
         plans = connection.execute(
             text(
                 "SELECT generic_plans, custom_plans FROM pg_prepared_statements "
                 "WHERE statement LIKE '%into_lead %'"
             )
         ).all()
+        connection.rollback()
     assert sum(generic for generic, _ in plans) > sum(custom for _, custom in plans) > 0
 
 

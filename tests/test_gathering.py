@@ -49,13 +49,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("patient")
 def test_post_that_is_alone_does_not_wait() -> None:
-    posts: Group[Any] = Group()
+    posts: Group[Any] = Group(lambda _: None)
     posts._gather()
 
 
 @pytest.mark.usefixtures("patient")
 def test_who_waits_goes_on_when_the_last_post_turns_out_to_be_refused() -> None:
-    posts: Group[Any] = Group()
+    posts: Group[Any] = Group(lambda _: None)
     with another(posts, posts.leave) as (one, first), another(posts, posts.leave) as (other, _):
         leader = threading.Thread(target=posts._gather)
         leader.start()
@@ -68,7 +68,7 @@ def test_who_waits_goes_on_when_the_last_post_turns_out_to_be_refused() -> None:
 
 
 def test_post_that_takes_long_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    posts: Group[Any] = Group()
+    posts: Group[Any] = Group(lambda _: None)
     monkeypatch.setattr(group, "GATHER_SECONDS", 0.05)
     with another(posts, posts.leave):
         begun = time.monotonic()

@@ -23,10 +23,11 @@ RANKS = {
     "hookspecs": 2,
     "models": 2,
     "database": 2,
-    "driver": 2,
+    "driver": 1,
     "files": 2,
     "sealing": 2,
     "hooks": 3,
+    "kept": 3,
     "plugin_modules": 5,
     "outage": 3,
     "": 3,  # gateway/__init__.py, the face for plugins

@@ -17,15 +17,19 @@ from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     Boolean,
     ColumnElement,
     Connection,
+    Delete,
     Engine,
+    Insert,
     LargeBinary,
     Select,
     Table,
     TextClause,
+    any_,
     bindparam,
     delete,
     func,
@@ -108,13 +112,27 @@ def _unpacked(which: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-_chosen = _unpacked(_pending.c.request_id.in_(bindparam("ids", expanding=True))).subquery("chosen")
-_settle = insert(_key).from_select(
-    ["run", "digest", "request_id"],
-    select(
-        bindparam("run", type_=_key.c.run.type), _chosen.c.digest, _chosen.c.request_id
-    ).order_by(_chosen.c.digest, _chosen.c.request_id),
-)
+def _of_posts(table: Table, engine_name: str) -> ColumnElement[bool]:
+    """Return what chooses the rows of the posts ``ids``."""
+    if engine_name == "postgresql":
+        # One parameter, and not one each.
+        array: Any = ARRAY(table.c.request_id.type)
+        return table.c.request_id == any_(bindparam("ids", type_=array))
+    return table.c.request_id.in_(bindparam("ids", expanding=True))
+
+
+def _sorting_in(which: ColumnElement[bool]) -> Insert:
+    chosen = _unpacked(which).subquery("chosen")
+    run = bindparam("run", type_=_key.c.run.type)
+    rows = select(run, chosen.c.digest, chosen.c.request_id)
+    return insert(_key).from_select(
+        ["run", "digest", "request_id"], rows.order_by(chosen.c.digest, chosen.c.request_id)
+    )
+
+
+_up_to_last = _pending.c.request_id <= bindparam("last")
+_settle_up_to_last = _sorting_in(_up_to_last)
+_delete_up_to_last = delete(_pending).where(_up_to_last)
 _next = (
     select(_pending.c.request_id, func.length(_pending.c.digests))
     .order_by(_pending.c.request_id)
@@ -207,15 +225,26 @@ def settle(
 def _settle_some(run: int, most: int, connection: Connection) -> int:
     ids: list[str] = []
     size = 0
-    for request_id, length in connection.execute(_next, {"most": most}):
+    for request_id, length in connection.execute(_next, {"most": most}).all():
         ids.append(request_id)
         size += length
         if size >= _MOST_BYTES:
             break
-    if ids:
-        connection.execute(_settle, {"run": run, "ids": ids})
+    if ids and has_one_writer(connection.engine):
+        # Nobody else writes, so these are all up to the last of them, which takes one parameter.
+        last = {"last": ids[-1]}
+        connection.execute(_settle_up_to_last, {"run": run, **last})
+        connection.execute(_delete_up_to_last, last)
+    elif ids:
+        connection.execute(_settle(connection.dialect.name), {"run": run, "ids": ids})
         _delete(connection, _pending, ids)
     return len(ids)
+
+
+@lru_cache(maxsize=4)
+def _settle(engine_name: str) -> Insert:
+    """Return the statement that sorts in the posts ``ids``."""
+    return _sorting_in(_of_posts(_pending, engine_name))
 
 
 def _delete(connection: Connection, table: Table, request_ids: Sequence[str]) -> None:
@@ -225,8 +254,13 @@ def _delete(connection: Connection, table: Table, request_ids: Sequence[str]) ->
         given = {f"id_{number}": each for number, each in enumerate(request_ids)}
         connection.execute(_block(table, len(request_ids)), given)
     else:
-        ids: Any = bindparam("ids", request_ids, expanding=True)
-        connection.execute(delete(table).where(table.c.request_id.in_(ids)))
+        connection.execute(_deletion(table, connection.dialect.name), {"ids": request_ids})
+
+
+@lru_cache(maxsize=8)
+def _deletion(table: Table, engine_name: str) -> Delete:
+    """Return the statement that deletes what the posts ``ids`` are found by."""
+    return delete(table).where(_of_posts(table, engine_name))
 
 
 @lru_cache(maxsize=64)

@@ -131,7 +131,12 @@ class Breaker:
         if engine.dialect.name != "sqlite":
             event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "connect", self._note)
-        event.listen(engine, "checkout", self._check_out)
+        event.listen(engine, "checkout", self.check_out)
+
+    def check_out(self, connection: Any, *_: Any) -> None:
+        """Take note that this thread is at work with a driver's connection. Raises Away."""
+        self._check()
+        self._note(connection, None)
 
     def _check(self, *_: Any) -> None:
         turn = getattr(self._mine, "turn", None)
@@ -161,10 +166,6 @@ class Breaker:
         turn = getattr(self._mine, "turn", None)
         if turn is not None:
             turn.connection = connection
-
-    def _check_out(self, connection: Any, record: Any, proxy: Any) -> None:
-        self._check()
-        self._note(connection, record)
 
 
 def _make(made: Future[Any], connect: Callable[[], Any]) -> None:

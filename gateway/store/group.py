@@ -17,11 +17,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic
+from typing import Any, Generic
 
 from sqlalchemy import Connection, Engine
 
 from gateway import database
+from gateway.kept import Kept
 from gateway.store import fast
 from gateway.store.jobs import Job, Result, keep_ids, rows_of, run_together
 
@@ -39,14 +40,20 @@ class Committed(Exception):
 
 
 class Group(Generic[Result]):
-    """The posts that wait for the store in this process."""
+    """The posts that wait for the store in this process.
 
-    def __init__(self) -> None:
+    ``check`` gets the driver's connection before each batch: see ``Kept``.
+    """
+
+    def __init__(self, check: Callable[[Any], None]) -> None:
         self._lock = threading.Lock()
         self._queue: deque[Job[Result]] = deque()
         self._is_led = False
         self._coming: set[int] = set()
         self._door: threading.Lock | None = None
+        # Only one post leads at a time.
+        self._kept = Kept(check)
+        self._kept_for_good = Kept(check, database.connect_for_good)
 
     def expect(self) -> None:
         """Take note that the post of this thread is on its way here; ``leave`` must follow."""
@@ -119,7 +126,8 @@ class Group(Generic[Result]):
             # Here nobody comes whose rows are not ready.
             self._take(batch)
             if not any(job.claims for job in batch):
-                keep_ids(batch, fast.write_for_good(engine, rows_of(batch)))
+                with self._kept_for_good.lend(engine) as connection:
+                    keep_ids(batch, fast.write_for_good(connection, rows_of(batch)))
                 return
 
         def work(connection: Connection) -> None:
@@ -130,7 +138,7 @@ class Group(Generic[Result]):
 
         # Who met somebody else in there is better off alone than with all the others once more.
         attempts = database.ATTEMPTS if database.has_one_writer(engine) else 1
-        _in_transaction(engine, batch, work, attempts=attempts)
+        _in_transaction(engine, batch, work, attempts=attempts, connect=self._kept.lend)
 
     def _take(self, batch: list[Job[Result]]) -> None:
         """Move the first of those that wait, the leader among them, into ``batch``."""
@@ -161,8 +169,7 @@ def _in_transaction(
     engine: Engine,
     batch: Sequence[Job[Result]],
     work: Callable[[Connection], None],
-    *,
-    attempts: int = database.ATTEMPTS,
+    **how: Any,
 ) -> None:
     """Commit what ``work`` writes, which is what the jobs of ``batch`` write by then."""
 
@@ -171,4 +178,4 @@ def _in_transaction(
         written = next((job for job in batch if job.error is None), None)
         return written is None or written.is_committed(connection)
 
-    database.in_transaction(engine, work, is_committed=is_committed, attempts=attempts)
+    database.in_transaction(engine, work, is_committed=is_committed, **how)

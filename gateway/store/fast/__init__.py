@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Table
 
-from gateway import database
 from gateway.driver import driver_of
 from gateway.store.fast import in_block, in_json
 from gateway.store.fast.columns import Columns, columns_named, columns_of, insert_into
@@ -72,26 +71,23 @@ def writes_for_good(engine: Engine) -> bool:
     return engine.dialect.name != "sqlite"
 
 
-def write_for_good(engine: Engine, posts: Sequence[Rows]) -> list[int]:
+def write_for_good(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     """Write the rows of ``posts`` in a transaction of their own, committed with the last of them.
 
-    Returns the ids of the leads in order. Where this raises, as it does rather than wait long for
-    what another holds, all may be written or nothing.
+    ``connection`` is one for good. Returns the ids of the leads in order. Where this raises, as it
+    does rather than wait long for what another holds, all may be written or nothing.
     """
-    return database.at_once(
-        engine, lambda connection: _write(connection, posts, soon=True, commit=True)
-    )
+    return _write(connection, posts, soon=True, commit=True)
 
 
 def _write(connection: Connection, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
     dialect = connection.dialect
     with driver_of(connection, "a new lead") as driver:
-        return _WRITE[dialect.name](driver, dialect, posts, soon=soon, commit=commit)
+        write = _WRITE[dialect.name]
+        return write(driver, dialect, posts, soon=soon, commit=commit, kept=connection.info)
 
 
-def _write_sqlite(
-    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool
-) -> list[int]:
+def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows], **_: Any) -> list[int]:
     # Nobody else writes until this transaction ends, so the ids can be counted here.
     (last,) = driver.execute(_LAST_ID).fetchone()
     ids = [last + number for number in range(1, len(posts) + 1)]

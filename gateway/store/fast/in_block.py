@@ -21,7 +21,7 @@ _SOON = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
 
 
 def write(
-    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool
+    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool, **_: Any
 ) -> list[int]:
     """Write the rows of ``posts``, with ``commit`` for good, and return the ids of their leads.
 

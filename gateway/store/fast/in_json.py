@@ -1,6 +1,6 @@
 """Rows of many posts in one statement of PostgreSQL, for which they travel as JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -16,22 +16,34 @@ from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
 
 _DIALECT = postgresql.dialect()
 _quote = _DIALECT.identifier_preparer.quote
+_CURSOR = "gateway_cursor"
 
 _FEW = 8
 """Values of a row that is sent with the empty ones among them; of more, most are empty."""
 
 
-def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
+def write(
+    driver: Any,
+    _: Dialect,
+    posts: Sequence[Rows],
+    *,
+    soon: bool,
+    commit: bool,
+    kept: MutableMapping[Any, Any],
+) -> list[int]:
     """Write the rows of ``posts``, and return the ids of their leads in order.
 
     It is one statement, which outside of a transaction commits itself. With ``soon`` it does not
-    wait long for what another holds.
+    wait long for what another holds. ``kept`` is what lives as long as the connection.
     """
+    # A cursor that runs the same statement again knows how to send its parameters.
+    if (cursor := kept.get(_CURSOR)) is None:
+        cursor = kept[_CURSOR] = RawCursor(driver)
     rows = together(posts, range(len(posts)))
     tables = _in_order(tuple(rows))
     patience = database.patience(soon=soon)
     sent = (len(posts), patience, *(_as_text(rows[table]) for table in tables))
-    made = RawCursor(driver).execute(_statement(tables), sent, prepare=True)
+    made = cursor.execute(_statement(tables), sent, prepare=True).fetchall()
     return [lead_id for (lead_id,) in made]
 
 
@@ -89,7 +101,7 @@ def _written(value: Any) -> str:
 
 
 @lru_cache(maxsize=256)
-def _statement(tables: tuple[Table, ...]) -> str:
+def _statement(tables: tuple[Table, ...]) -> bytes:
     """Return the one statement that writes rows of these tables; ``lead_id`` in them is a number
     from 0 on, in whose place the statement puts the id that it draws."""
     parts = [
@@ -101,7 +113,7 @@ def _statement(tables: tuple[Table, ...]) -> str:
         "generate_series(0, (SELECT $1::integer - 1)) AS number WHERE patience.said IS NOT NULL)",
         *(_insert(table, place, with_ids=True) for place, table in enumerate(tables, start=3)),
     ]
-    return f"WITH {', '.join(parts)} SELECT lead_id FROM made ORDER BY number"  # noqa: S608
+    return f"WITH {', '.join(parts)} SELECT lead_id FROM made ORDER BY number".encode()  # noqa: S608
 
 
 @lru_cache(maxsize=256)
