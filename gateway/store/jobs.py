@@ -33,6 +33,7 @@ class Ready(Generic[Result]):
 
     ``outcome`` gives the result, from the id of the lead. It counts only where no lead has any of
     the keys in ``absent`` while ``claims`` are held; ``keys`` are those that the lead then has.
+    ``has_tags`` says that, of a lead that is there, the post needs the tags.
     """
 
     rows: fast.Rows
@@ -40,6 +41,7 @@ class Ready(Generic[Result]):
     claims: frozenset[bytes] = frozenset()
     absent: frozenset[bytes] = frozenset()
     keys: frozenset[bytes] = frozenset()
+    has_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,15 @@ class _Sight:
         self._known = known(connection, {each for job in batch for each in job.absent})
         self.touched_keys: set[bytes] = set()
         self.touched_leads: set[int] = set()
-        alone = {ids.pop() for job in batch if len(ids := self._candidates(job)) == 1}
-        self._leads = writing.lock_leads(connection, alone)
+        alone: set[int] = set()
+        with_tags: set[int] = set()
+        for job in batch:
+            ids = self._candidates(job)
+            if len(ids) == 1:
+                alone |= ids
+                if job.ready is not None and job.ready.has_tags:
+                    with_tags |= ids
+        self._leads = writing.lock_leads(connection, alone, with_tags=with_tags)
 
     def has_nobody(self, job: Job[Any]) -> bool:
         """Whether no lead has any of the keys that none may have."""
