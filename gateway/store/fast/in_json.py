@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from psycopg import RawCursor
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
@@ -21,14 +22,14 @@ _quote = _DIALECT.identifier_preparer.quote
 def write(driver: Any, _: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
     """Write the rows of ``posts``, and return the ids of their leads in order.
 
-    It is one statement, which outside of a transaction commits itself. With ``soon`` it does not
-    wait long for what another holds.
+    It is one statement, which outside of a transaction commits itself; one that is under way ends
+    with it where ``commit`` says so. With ``soon`` it does not wait long for what another holds.
     """
     rows = together(posts, range(len(posts)))
     tables = _in_order(rows)
     patience = database.patience(soon=soon)
     sent = (len(posts), patience, *(_as_text(rows[table]) for table in tables))
-    made = RawCursor(driver).execute(_statement(tables), sent, prepare=True)
+    made = _run(driver, _statement(tables), sent, prepare=True, commit=commit)
     return [lead_id for (lead_id,) in made]
 
 
@@ -39,8 +40,12 @@ def add(
     changes: Sequence[Row],
     *,
     soon: bool,
+    commit: bool,
 ) -> None:
-    """Write ``rows`` of leads that are there, and what changes of these, in one statement."""
+    """Write ``rows`` of leads that are there, and what changes of these, in one statement.
+
+    With ``commit`` the transaction ends with it.
+    """
     tables, changed = _in_order(rows), _by_columns(changes)
     sent = (
         *(_as_text(rows[table]) for table in tables),
@@ -48,7 +53,20 @@ def add(
     )
     # Of leads that change in many ways at once hardly any statement would come again.
     is_common = len(changed) < 2
-    RawCursor(driver).execute(_addition(tables, tuple(changed)), sent, prepare=is_common)
+    _run(driver, _addition(tables, tuple(changed)), sent, prepare=is_common, commit=commit)
+
+
+def _run(
+    driver: Any, statement: str, sent: Sequence[Any], *, prepare: bool, commit: bool
+) -> RawCursor[Any]:
+    """Run the statement, and with it the COMMIT of a transaction that is under way: one way to the
+    server. Of a statement that fails nothing is committed."""
+    if not commit or driver.info.transaction_status is TransactionStatus.IDLE:
+        return RawCursor(driver).execute(statement, sent, prepare=prepare)
+    with driver.pipeline():
+        made = RawCursor(driver).execute(statement, sent, prepare=prepare)
+        driver.execute("COMMIT")
+    return made
 
 
 def _by_columns(changes: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:
