@@ -212,18 +212,16 @@ def in_transaction(
     work: Callable[[Connection], Result],
     *,
     is_committed: Callable[[Connection], bool] | None = None,
-    attempts: int = ATTEMPTS,
     connect: Callable[[Engine], AbstractContextManager[Connection]] = Engine.connect,
 ) -> Result:
-    """Return what ``work(connection)`` returns, committed; conflicts with others are run again,
-    up to so many ``attempts``.
+    """Return what ``work(connection)`` returns, committed; conflicts with others are run again.
 
     ``work`` may run several times and must have no effects outside the transaction. A connection
     that breaks during COMMIT may have committed or not: ``is_committed`` then looks, on another
     one; without it that is a fault.
     """
     end = time.monotonic() + LOCK_SECONDS
-    for attempt in range(1, attempts + 1):
+    for attempt in range(1, ATTEMPTS + 1):
         done = False
         try:
             with _turn(engine), connect(engine) as connection:
@@ -237,9 +235,9 @@ def in_transaction(
             if done and broke and is_committed is not None:
                 if look_up(engine, is_committed):
                     return result
-            elif attempt == attempts or not ((broke and not done) or is_conflict(error)):
+            elif attempt == ATTEMPTS or not ((broke and not done) or is_conflict(error)):
                 raise
-            if attempt == attempts or time.monotonic() > end:
+            if attempt == ATTEMPTS or time.monotonic() > end:
                 raise
             # A moment, and not the same for all, or those who collided collide again.
             time.sleep(random.uniform(0, 0.005 * attempt))  # noqa: S311 no secret

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event, insert, select, update
 
 from gateway.models import Lead, MatchKey
+from gateway.store import lead_rows
 from gateway.testing import Gateway
 
 JOHN = {"full_name": "John Doe", "address": "12 Main St", "zip": "97303"}
@@ -24,8 +25,17 @@ def counting(gateway: Gateway) -> Iterator[list[str]]:
     def note(*arguments: Any) -> None:
         statements.append(arguments[2])
 
+    def row_statement(*arguments: Any) -> str:
+        statement = made(*arguments)
+        statements.append(statement)
+        return statement
+
+    made = lead_rows._row_statement
     event.listen(gateway.system.engine, "before_cursor_execute", note)
-    yield statements
+    with pytest.MonkeyPatch.context() as patch:
+        # Past SQLAlchemy, so nobody else hears of it.
+        patch.setattr(lead_rows, "_row_statement", row_statement)
+        yield statements
     event.remove(gateway.system.engine, "before_cursor_execute", note)
 
 

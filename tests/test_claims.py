@@ -15,7 +15,7 @@ from gateway.testing import Gateway
 
 PHONE = "503-555-0101"
 POST = {"full_name": "Ann Lee", "phone": PHONE, "match_update": 1, "match_name_and_phone": 1}
-HOLD, WRITE = claims._hold, fast.add
+WRITE = fast.add
 
 
 def takes_claims(gateway: Gateway) -> bool:
@@ -34,14 +34,19 @@ class Rival:
         self.unclaimed: list[set[bytes]] = []
         self._post = threading.get_ident()
 
-    def hold(self, *arguments: Any, **options: Any) -> None:
-        """Claim as the store does, but first change the lead."""
-        if threading.get_ident() == self._post and self.done < self.times:
-            self.done += 1
-            worker = threading.Thread(target=self._change)
-            worker.start()
-            worker.join()
-        HOLD(*arguments, **options)
+    def before(self, claim: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what claims as ``claim`` does, but first changes the lead."""
+
+        def changed(*arguments: Any) -> Any:
+            is_post = threading.get_ident() == self._post
+            if is_post and takes_claims(self.gateway) and self.done < self.times:
+                self.done += 1
+                worker = threading.Thread(target=self._change)
+                worker.start()
+                worker.join()
+            return claim(*arguments)
+
+        return changed
 
     def write(self, connection: Any, posts: Sequence[Any], **options: Any) -> None:
         """Write as the store does, but note first which keys are free."""
@@ -75,7 +80,8 @@ def rival(
 
     def start(times: int) -> Rival:
         made.append(Rival(gateway, times))
-        monkeypatch.setattr(claims, "_hold", made[0].hold)
+        for name in ("take", "begin_soon"):
+            monkeypatch.setattr(claims, name, made[0].before(getattr(claims, name)))
         monkeypatch.setattr(fast, "add", made[0].write)
         return made[0]
 

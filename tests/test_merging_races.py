@@ -10,14 +10,14 @@ from stored_rows import add, keys_are_right, lead, rows
 
 from gateway.matching import keys_of
 from gateway.models import Lead, MatchClaim
-from gateway.store import claims
+from gateway.store import claims, lead_rows, writing
 from gateway.store.locating import external_id_digest
 from gateway.store.merging import CannotMerge, merge
 from gateway.testing import Gateway, Response
 
 ROUNDS = 8
-LOCK_LEAD = "SELECT lead."
-"""How the statement begins by which a post locks the row of its lead."""
+LOCK_LEAD = "lock the lead"
+"""Stands for the statement by which a post locks the row of its lead, past SQLAlchemy."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ Watch = Callable[[str, Callable[[], Any]], None]
 
 
 @pytest.fixture
-def before(gateway: Gateway) -> Iterator[Watch]:
+def before(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     """Has a function called right before this thread's first statement with a certain beginning."""
     waiting: dict[int, tuple[str, Callable[[], Any]]] = {}
 
@@ -42,6 +42,11 @@ def before(gateway: Gateway) -> Iterator[Watch]:
             del waiting[threading.get_ident()]
             act()
 
+    def read_rows(*arguments: Any, **options: Any) -> Any:
+        look(None, None, LOCK_LEAD)
+        return lead_rows.read_rows(*arguments, **options)
+
+    monkeypatch.setattr(writing, "read_rows", read_rows)
     event.listen(gateway.system.engine, "before_cursor_execute", look)
     yield watch
     event.remove(gateway.system.engine, "before_cursor_execute", look)

@@ -13,13 +13,16 @@ from gateway.matching.finding import (
     still_matches,
 )
 from gateway.matching.keys import BadRule, confirms, digest, keys_of
-from gateway.matching.known import known
+from gateway.matching.known import ON_POSTGRESQL as KNOWN_ON_POSTGRESQL
+from gateway.matching.known import by_digest, known
 
 __all__ = [
+    "KNOWN_ON_POSTGRESQL",
     "BadRule",
     "Candidate",
     "Match",
     "ReadLeads",
+    "by_digest",
     "confirms",
     "digest",
     "find_match",

@@ -16,7 +16,7 @@ FEW = 8
 """Keys are looked up in this number or a multiple: fewer statements for the database to prepare."""
 
 # A text that is always the same, so that the plan is kept.
-_ON_POSTGRESQL = f"""
+ON_POSTGRESQL = f"""
     SELECT found.lead_id, wanted.digest FROM unnest($1::bytea[]) AS wanted(digest)
     CROSS JOIN LATERAL (
         SELECT lead_id FROM match_key WHERE match_key.digest = wanted.digest
@@ -33,12 +33,17 @@ _ELSEWHERE["mariadb"] = _ELSEWHERE["mysql"]
 def known(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, list[int]]:
     """Return those of ``digests`` that leads have as a key: each with the first of these leads."""
     wanted = sorted(set(digests))
-    rows: Iterable[Any] = ()
-    if wanted and connection.dialect.name == "postgresql":
+    if not wanted:
+        return {}
+    if connection.dialect.name == "postgresql":
         with driver_of(connection, "a look-up of keys") as driver:
-            rows = RawCursor(driver).execute(_ON_POSTGRESQL, (wanted,), prepare=True).fetchall()
-    elif wanted:
-        rows = _rows(connection, wanted)
+            found = RawCursor(driver).execute(ON_POSTGRESQL, (wanted,), prepare=True)
+            return by_digest(found.fetchall())
+    return by_digest(_rows(connection, wanted))
+
+
+def by_digest(rows: Iterable[Sequence[Any]]) -> dict[bytes, list[int]]:
+    """Return the leads of ``rows`` by the key that they have."""
     found: dict[bytes, list[int]] = {}
     for lead_id, digest in rows:
         found.setdefault(bytes(digest), []).append(lead_id)
@@ -56,7 +61,10 @@ def _rows(connection: Connection, digests: Sequence[bytes]) -> list[Any]:
             f"SELECT lead_id, digest FROM {table} WHERE digest IN ({marks}) "  # noqa: S608
             f"LIMIT {MOST_ROWS + 1}"
         )
-        found = connection.exec_driver_sql(statement, some).all()
+        with driver_of(connection, "a look-up of keys") as driver:
+            cursor = driver.cursor()
+            cursor.execute(statement, some)
+            found = cursor.fetchall()
         # A key that very many leads share may have left no room for the others.
         rows += found if len(found) <= MOST_ROWS else page(connection, sorted(set(some)), 0)
     return rows

@@ -27,11 +27,11 @@ from gateway.store.group import Committed, alone
 from gateway.store.history import record_changes
 from gateway.store.jobs import CLEAN, Beside, Done, Job, Ready
 from gateway.store.keys import write_keys
+from gateway.store.lead_rows import Lock
 from gateway.store.locating import chosen_rules
 from gateway.store.pools import with_pool
 from gateway.store.posts import Post
 from gateway.store.telling import event_of
-from gateway.store.writing import Lock
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
 
@@ -166,6 +166,7 @@ def _ready(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Ready[Out
         claims=held | decision.claims,
         absent=decision.found.match.digests,
         keys=frozenset(decision.new_keys),
+        has_tags=post.has_tags,
     )
 
 

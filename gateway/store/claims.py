@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from gateway import database
 from gateway.driver import driver_of
+from gateway.matching import KNOWN_ON_POSTGRESQL, by_digest, known
 from gateway.models import MatchClaim
 
 COMMON = bytes(16)
@@ -76,30 +77,57 @@ def take(connection: Connection, digests: Iterable[bytes]) -> None:
         _hold(connection, digests, soon=False)
 
 
-def take_soon(connection: Connection, digests: Iterable[bytes]) -> None:
-    """Do what ``take`` does, but raise where that takes longer than ``database.TOGETHER_SECONDS``.
+def begin_soon(
+    connection: Connection, digests: Iterable[bytes], keys: Iterable[bytes]
+) -> dict[bytes, list[int]]:
+    """Begin a transaction with what ``take`` does, and return what ``known`` then does.
 
-    The transaction is then of no use any more. On PostgreSQL its later statements wait no longer,
-    either.
+    It raises where to take them lasts longer than ``database.TOGETHER_SECONDS``; the transaction is
+    then of no use any more. On PostgreSQL its later statements wait no longer, either.
+
+    On PostgreSQL, where the connection commits each statement by itself until then, all of it is
+    one text and so one way to the server; each statement sees what was committed when it came to
+    its turn. Nothing is quoted in the text but hex digits.
     """
-    if are_needed(connection):
-        _hold(connection, digests, soon=True)
+    if connection.dialect.name != "postgresql":
+        if are_needed(connection):
+            _hold(connection, digests, soon=True)
+        return known(connection, keys)
+    statements = ["BEGIN"]
+    for some in _in_order(digests):
+        patience = f"'{database.patience(soon=True)}'"
+        statements.append(_with_digests(_ON_POSTGRESQL, some).replace("$2", patience))
+    statements.append(_with_digests(KNOWN_ON_POSTGRESQL, sorted(set(keys))))
+    with driver_of(connection, "claims") as driver:
+        cursor = driver.execute("; ".join(statements), prepare=False)
+        while cursor.nextset():
+            pass
+        return by_digest(cursor.fetchall())
+
+
+def _with_digests(statement: str, digests: Iterable[bytes]) -> str:
+    written = ", ".join([rf"'\x{each.hex()}'" for each in digests])
+    return statement.replace("$1", f"ARRAY[{written}]")
 
 
 def _hold(connection: Connection, digests: Iterable[bytes], *, soon: bool) -> None:
+    with driver_of(connection, "claims") as driver:
+        for some in _in_order(digests):
+            if connection.dialect.name == "postgresql":
+                sent = (some, database.patience(soon=soon))
+                RawCursor(driver).execute(_ON_POSTGRESQL, sent, prepare=True)
+            else:
+                rows = ", ".join(["(%s)"] * len(some))
+                hurry = _SOON if soon else ""
+                driver.cursor().execute(hurry + _ON_MARIADB.format(rows=rows), some)
+
+
+def _in_order(digests: Iterable[bytes]) -> Iterator[list[bytes]]:
     # Sorted, so that no two posts wait for each other in a ring: both engines take the rows of one
     # statement in its order. One statement, because one for each digest took a fifth of a post.
     ordered = sorted(digests)
     for start in range(0, len(ordered), MOST_AT_ONCE):
-        some = ordered[start : start + MOST_AT_ONCE]
-        if connection.dialect.name == "postgresql":
-            with driver_of(connection, "claims") as driver:
-                sent = (some, database.patience(soon=soon))
-                RawCursor(driver).execute(_ON_POSTGRESQL, sent, prepare=True)
-        else:
-            rows = ", ".join(["(%s)"] * len(some))
-            hurry = _SOON if soon else ""
-            connection.exec_driver_sql(hurry + _ON_MARIADB.format(rows=rows), tuple(some))
+        yield ordered[start : start + MOST_AT_ONCE]
 
 
 def purge(engine: Engine, *, batch: int = MOST_AT_ONCE) -> Iterator[int]:

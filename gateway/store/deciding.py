@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from gateway.contract import MatchRule, Parsed
 from gateway.errors import ExternalIdTaken
-from gateway.matching import keys_of, no_match
+from gateway.matching import no_match
 from gateway.store import late
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import values_of
+from gateway.store.lead_rows import Lock
 from gateway.store.locating import (
     NOBODY,
     Found,
@@ -25,7 +26,6 @@ from gateway.store.locating import (
 from gateway.store.planning import Plan, Stored, plan
 from gateway.store.posts import Post
 from gateway.store.survivorship import keep_spelling, with_whole_address
-from gateway.store.writing import Lock
 
 CREATE, UPDATE = "create", "update"
 """What a post does to the store."""
@@ -157,9 +157,8 @@ def _decision(
     row = dict(stored.row) if stored else post.defaults
     old_keys, new_keys = {}, {}
     if planned.values:
-        all_rules = system.match_rules.values()
-        old_keys = keys_of(values_of(row), all_rules) if stored else {}
-        new_keys = keys_of(values_of({**row, **planned.values}), all_rules)
+        old_keys = post.keys_of(values_of(row)) if stored else {}
+        new_keys = post.keys_of(values_of({**row, **planned.values}))
     claims = found.match.digests
     if rules or stored is not None:
         # Keys that stay need no claim: who finds the lead by one waits for the lock on its row.

@@ -17,6 +17,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Generic
 
 from sqlalchemy import Connection, Engine
@@ -123,22 +124,23 @@ class Group(Generic[Result]):
     def _commit(self, engine: Engine, batch: list[Job[Result]]) -> None:
         """Take what waits into ``batch``, and commit what its jobs write."""
         if fast.writes_for_good(engine):
-            # Here nobody comes whose rows are not ready.
+            # Here nobody comes whose rows are not ready. Who meets somebody else in there is better
+            # off alone than with all the others once more.
             self._take(batch)
-            if not any(job.claims for job in batch):
-                with self._kept_for_good.lend(engine) as connection:
+            with self._kept_for_good.lend(engine) as connection:
+                if any(job.claims for job in batch):
+                    run_together(connection, batch, commit=True)
+                else:
                     keep_ids(batch, fast.write_for_good(connection, rows_of(batch)))
-                return
+            return
 
         def work(connection: Connection) -> None:
             # Not before the transaction has begun: others queue while this one waits for its turn.
             if not batch:
                 self._take(batch)
-            run_together(connection, batch)
+            run_together(connection, batch, commit=False)
 
-        # Who met somebody else in there is better off alone than with all the others once more.
-        attempts = database.ATTEMPTS if database.has_one_writer(engine) else 1
-        _in_transaction(engine, batch, work, attempts=attempts, connect=self._kept.lend)
+        _in_transaction(engine, batch, work, connect=self._kept.lend)
 
     def _take(self, batch: list[Job[Result]]) -> None:
         """Move the first of those that wait, the leader among them, into ``batch``."""
@@ -169,7 +171,8 @@ def _in_transaction(
     engine: Engine,
     batch: Sequence[Job[Result]],
     work: Callable[[Connection], None],
-    **how: Any,
+    *,
+    connect: Callable[[Engine], AbstractContextManager[Connection]] = Engine.connect,
 ) -> None:
     """Commit what ``work`` writes, which is what the jobs of ``batch`` write by then."""
 
@@ -178,4 +181,4 @@ def _in_transaction(
         written = next((job for job in batch if job.error is None), None)
         return written is None or written.is_committed(connection)
 
-    database.in_transaction(engine, work, is_committed=is_committed, **how)
+    database.in_transaction(engine, work, is_committed=is_committed, connect=connect)

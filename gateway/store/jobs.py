@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 
 from gateway import repeats
 from gateway.errors import Refused
-from gateway.matching import known
 from gateway.store import claims, fast, writing
 from gateway.store.locating import Seen
 
@@ -33,6 +32,7 @@ class Ready(Generic[Result]):
 
     ``outcome`` gives the result, from the id of the lead. It counts only where no lead has any of
     the keys in ``absent`` while ``claims`` are held; ``keys`` are those that the lead then has.
+    ``has_tags`` says that, of a lead that is there, the post needs the tags.
     """
 
     rows: fast.Rows
@@ -40,6 +40,7 @@ class Ready(Generic[Result]):
     claims: frozenset[bytes] = frozenset()
     absent: frozenset[bytes] = frozenset()
     keys: frozenset[bytes] = frozenset()
+    has_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,13 @@ class Job(Generic[Result]):
         return cast(Result, self.result)
 
 
-def run_together(connection: Connection, batch: Sequence[Job[Result]]) -> None:
+def run_together(connection: Connection, batch: Sequence[Job[Result]], *, commit: bool) -> None:
     """Run the jobs one after another, but read and write together what can be.
 
     A post finds a lead among those that are stored or, by their keys, among those of the posts
-    before it.
+    before it. With ``commit`` the connection is one of ``database.connect_for_good``, on
+    which the transaction begins with the first statement and ends with the last.
     """
-    claims.take_soon(connection, {each for job in batch for each in job.claims})
     sight, pending = _Sight(connection, batch), _Pending[Result](connection)
     for job in batch:
         if job.ready is not None and sight.has_nobody(job):
@@ -152,21 +153,31 @@ def run_together(connection: Connection, batch: Sequence[Job[Result]]) -> None:
             pending.rows.append(beside.rows)
             sight.touched_keys |= done.keys
             sight.touched_leads.add(done.lead_id)
-    pending.write()
+    pending.write(commit=commit)
 
 
 class _Sight:
-    """What is read for a batch at its start: who has the keys of its posts.
+    """What is read for a batch at its start, when its claims are held: who has the keys of its
+    posts.
 
     It does not count where a post of the batch has touched the same keys or the same lead since.
     """
 
     def __init__(self, connection: Connection, batch: Sequence[Job[Any]]) -> None:
-        self._known = known(connection, {each for job in batch for each in job.absent})
+        claimed = {each for job in batch for each in job.claims}
+        absent = {each for job in batch for each in job.absent}
+        self._known = claims.begin_soon(connection, claimed, absent)
         self.touched_keys: set[bytes] = set()
         self.touched_leads: set[int] = set()
-        alone = {ids.pop() for job in batch if len(ids := self._candidates(job)) == 1}
-        self._leads = writing.lock_leads(connection, alone)
+        alone: set[int] = set()
+        with_tags: set[int] = set()
+        for job in batch:
+            ids = self._candidates(job)
+            if len(ids) == 1:
+                alone |= ids
+                if job.ready is not None and job.ready.has_tags:
+                    with_tags |= ids
+        self._leads = writing.lock_leads(connection, alone, with_tags=with_tags)
 
     def has_nobody(self, job: Job[Any]) -> bool:
         """Whether no lead has any of the keys that none may have."""
@@ -197,11 +208,14 @@ class _Pending(Generic[Result]):
         self.jobs: list[Job[Result]] = []
         self.rows: list[fast.MoreRows] = []
 
-    def write(self) -> None:
-        """Write it."""
-        if self.jobs:
-            keep_ids(self.jobs, fast.write(self._connection, rows_of(self.jobs), soon=True))
-        fast.add(self._connection, self.rows, soon=True)
+    def write(self, *, commit: bool = False) -> None:
+        """Write it, and with ``commit`` end the transaction."""
+        connection, jobs, rows = self._connection, self.jobs, self.rows
+        if jobs:
+            is_all = commit and not rows
+            keep_ids(jobs, fast.write(connection, rows_of(jobs), soon=True, commit=is_all))
+        if rows or (commit and not jobs):
+            fast.add(connection, rows, soon=True, commit=commit)
         self.jobs, self.rows = [], []
 
 

@@ -11,9 +11,10 @@ from gateway.errors import LeadNotFound
 from gateway.matching import Candidate, Match, ReadLeads, digest, find_match, still_matches
 from gateway.models import LeadMerge
 from gateway.store.keys import read_values, values_of
+from gateway.store.lead_rows import Lock
 from gateway.store.planning import Stored
 from gateway.store.posts import Post
-from gateway.store.writing import Lock, find_by_external_id, read_lead
+from gateway.store.writing import find_by_external_id, read_lead
 
 EXTERNAL_ID = "external_id"
 
@@ -127,13 +128,11 @@ def _look(
     The last says that its rule has confirmed it as it is with its row locked. The keys by which it
     was found cannot leave it either: they are claimed, or the decision is thrown away.
     """
-    changes = post.parsed.changes
-    with_tags = "tags" in changes or "tag_append" in changes
     leads = {} if seen is None else {seen.stored.row["lead_id"]: seen.stored}
 
     def read_one(lead_id: int) -> Stored | None:
         if lead_id not in leads:
-            stored = read_lead(connection, lead_id, with_tags=with_tags, lock=lock)
+            stored = read_lead(connection, lead_id, with_tags=post.has_tags, lock=lock)
             if stored is None:
                 return None
             leads[lead_id] = stored

@@ -44,6 +44,11 @@ class Post:
             if name not in self.parsed.changes
         }
 
+    @property
+    def has_tags(self) -> bool:
+        """Whether it brings tags, which rest on those that the lead has."""
+        return "tags" in self.parsed.changes or "tag_append" in self.parsed.changes
+
     @cached_property
     def sent(self) -> dict[str, Any]:
         """What was sent, as rules see it: in the form in which the store would give it back."""
@@ -53,6 +58,12 @@ class Post:
     def keys(self) -> dict[bytes, str]:
         """The match keys of what was sent, each with the name of its rule. Raises BadRule."""
         return keys_of(self.sent, self.system.match_rules.values())
+
+    def keys_of(self, values: Mapping[str, Any]) -> dict[bytes, str]:
+        """Return the match keys of a lead with ``values``: those of what was sent are made once."""
+        if "keys" in self.__dict__ and values == self.sent:
+            return self.keys
+        return keys_of(values, self.system.match_rules.values())
 
     def keys_by(self, rules: Iterable[MatchRule]) -> dict[bytes, str]:
         """Return those of ``keys`` that are of ``rules``."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, bindparam, delete, insert, select, update
@@ -11,6 +10,7 @@ from gateway.contract import Upload
 from gateway.formats import Note
 from gateway.models import Lead, LeadEvent, LeadExternalId, LeadFile, LeadNote, LeadTag
 from gateway.normal import fold_label
+from gateway.store.lead_rows import Lock, read_rows, read_tags
 from gateway.store.planning import Stored
 from gateway.store.vault import vault_of
 
@@ -25,40 +25,10 @@ _insert_tag = insert(_tag)
 _insert_event = insert(LeadEvent.__table__)
 _insert_file = insert(LeadFile.__table__)
 _insert_external = insert(_external)
-_read_lead = select(_lead).where(_lead.c.lead_id == bindparam("id"))
 # Sets the columns that it is given values for: one made for them each time took a tenth of a post.
 _update_lead = update(_lead).where(_lead.c.lead_id == bindparam("id"))
-_read_tags = select(_tag.c.label).where(_tag.c.lead_id == bindparam("id")).order_by(_tag.c.position)
-_ids: Any = bindparam("ids", expanding=True)
-# For a list MariaDB may walk the table, and meet the rows that others hold.
-_lock_leads = (
-    select(_lead)
-    .where(_lead.c.lead_id.in_(_ids))
-    .with_hint(_lead, "FORCE INDEX (PRIMARY)", "mysql")
-    .with_hint(_lead, "FORCE INDEX (PRIMARY)", "mariadb")
-    .with_for_update(nowait=True)
-)
-_read_tags_of_all = (
-    select(_tag.c.lead_id, _tag.c.label).where(_tag.c.lead_id.in_(_ids)).order_by(_tag.c.position)
-)
 _delete_tags = delete(_tag).where(_tag.c.lead_id == bindparam("id"))
 _find_external = select(_external.c.lead_id).where(_external.c.external_id == bindparam("id"))
-
-
-class Lock(Enum):
-    """Whether a lead that is read is locked until the transaction ends, and is waited for."""
-
-    NONE = "none"
-    WAIT = "wait"
-    NOWAIT = "nowait"
-    """Raises where somebody else holds it."""
-
-
-_read_as = {
-    Lock.NONE: _read_lead,
-    Lock.WAIT: _read_lead.with_for_update(),
-    Lock.NOWAIT: _read_lead.with_for_update(nowait=True),
-}
 
 
 def inserted_key(made: CursorResult[Any]) -> int:
@@ -71,30 +41,26 @@ def inserted_key(made: CursorResult[Any]) -> int:
 def read_lead(
     connection: Connection, lead_id: int, *, with_tags: bool, lock: Lock
 ) -> Stored | None:
-    """Return the lead, locked as ``lock`` says; ``None`` if there is none.
-
-    A dry run must not lock: it would wait for writers, and they for it.
-    """
-    row = connection.execute(_read_as[lock], {"id": lead_id}).mappings().one_or_none()
-    if row is None:
+    """Return the lead, locked as ``lock`` says; ``None`` if there is none."""
+    rows = read_rows(connection, (lead_id,), lock=lock)
+    if not rows:
         return None
-    tags: Sequence[str] = ()
-    if with_tags:
-        tags = connection.execute(_read_tags, {"id": lead_id}).scalars().all()
-    return Stored(row=vault_of(connection).open_row(row), tags=tags)
+    tags = read_tags(connection, (lead_id,)) if with_tags else {}
+    return Stored(row=rows[0], tags=tags.get(lead_id, ()))
 
 
-def lock_leads(connection: Connection, lead_ids: Collection[int]) -> dict[int, Stored]:
-    """Return the leads that there are by id, locked. Raises where somebody else holds one."""
+def lock_leads(
+    connection: Connection, lead_ids: Collection[int], *, with_tags: Collection[int]
+) -> dict[int, Stored]:
+    """Return the leads that there are by id, locked; of those in ``with_tags`` their tags, too.
+
+    Raises where somebody else holds one.
+    """
     if not lead_ids:
         return {}
-    given = {"ids": sorted(lead_ids)}
-    rows = connection.execute(_lock_leads, given).mappings().all()
-    tags: dict[int, list[str]] = {}
-    for lead_id, label in connection.execute(_read_tags_of_all, given):
-        tags.setdefault(lead_id, []).append(label)
-    opened = map(vault_of(connection).open_row, rows)
-    return {row["lead_id"]: Stored(row=row, tags=tags.get(row["lead_id"], ())) for row in opened}
+    rows = read_rows(connection, lead_ids, lock=Lock.NOWAIT)
+    tags = read_tags(connection, with_tags) if with_tags else {}
+    return {row["lead_id"]: Stored(row=row, tags=tags.get(row["lead_id"], ())) for row in rows}
 
 
 def find_by_external_id(connection: Connection, external_id: str) -> int | None:

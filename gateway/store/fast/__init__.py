@@ -47,23 +47,36 @@ def can_write(engine: Engine) -> bool:
     )
 
 
-def write(connection: Connection, posts: Sequence[Rows], *, soon: bool = False) -> list[int]:
+def write(
+    connection: Connection, posts: Sequence[Rows], *, soon: bool = False, commit: bool = False
+) -> list[int]:
     """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order.
 
     With ``soon`` it raises rather than wait long for what another holds: the row of a pool, say.
+    With ``commit``, which SQLite does not know, the transaction ends with the last of them.
     """
-    return _write(connection, posts, soon=soon, commit=False)
+    dialect = connection.dialect
+    with driver_of(connection, "a new lead") as driver:
+        write = _WRITE[dialect.name]
+        return write(driver, dialect, posts, soon=soon, commit=commit, kept=connection.info)
 
 
-def add(connection: Connection, posts: Sequence[MoreRows], *, soon: bool = False) -> None:
+def add(
+    connection: Connection, posts: Sequence[MoreRows], *, soon: bool = False, commit: bool = False
+) -> None:
     """Write what ``posts`` add to leads that are there, another lead each, and what they change.
 
-    ``soon`` is as for ``write``; on PostgreSQL the transaction is in a hurry since its claims.
+    ``soon`` and ``commit`` are as for ``write``; on PostgreSQL the transaction is in a hurry since
+    its claims.
     """
     rows, changes = merged(posts)
-    if rows or changes:
-        with driver_of(connection, "what becomes of a lead") as driver:
-            _ADD[connection.dialect.name](driver, connection.dialect, rows, changes, soon=soon)
+    with driver_of(connection, "what becomes of a lead") as driver:
+        if rows or changes:
+            _ADD[connection.dialect.name](
+                driver, connection.dialect, rows, changes, soon=soon, commit=commit
+            )
+        elif commit:
+            driver.commit()
 
 
 def writes_for_good(engine: Engine) -> bool:
@@ -77,14 +90,7 @@ def write_for_good(connection: Connection, posts: Sequence[Rows]) -> list[int]:
     ``connection`` is one for good. Returns the ids of the leads in order. Where this raises, as it
     does rather than wait long for what another holds, all may be written or nothing.
     """
-    return _write(connection, posts, soon=True, commit=True)
-
-
-def _write(connection: Connection, posts: Sequence[Rows], *, soon: bool, commit: bool) -> list[int]:
-    dialect = connection.dialect
-    with driver_of(connection, "a new lead") as driver:
-        write = _WRITE[dialect.name]
-        return write(driver, dialect, posts, soon=soon, commit=commit, kept=connection.info)
+    return write(connection, posts, soon=True, commit=True)
 
 
 def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows], **_: Any) -> list[int]:
@@ -102,6 +108,7 @@ def _add_sqlite(
     changes: Sequence[Row],
     *,
     soon: bool,
+    commit: bool,
 ) -> None:
     for change in changes:
         names = tuple(name for name in change if name != KEY)

@@ -47,12 +47,13 @@ def add(
     changes: Sequence[Row],
     *,
     soon: bool,
+    commit: bool,
 ) -> None:
-    """Write ``rows`` of leads that are there, and what changes of these."""
+    """Write ``rows`` of leads that are there, and what changes of these; ``commit`` as above."""
     literals = _Literals(driver, dialect)
     statements = [_update(literals, dialect, each) for each in changes]
     statements += _inserts_of_all(literals, dialect, rows)
-    _run(driver.cursor(), statements, soon=soon)
+    _run(driver.cursor(), [*statements, "COMMIT"] if commit else statements, soon=soon)
 
 
 def _run(cursor: Any, statements: list[str], *, soon: bool) -> None:

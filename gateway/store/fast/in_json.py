@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from psycopg import RawCursor
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
@@ -33,8 +34,9 @@ def write(
 ) -> list[int]:
     """Write the rows of ``posts``, and return the ids of their leads in order.
 
-    It is one statement, which outside of a transaction commits itself. With ``soon`` it does not
-    wait long for what another holds. ``kept`` is what lives as long as the connection.
+    It is one statement, which outside of a transaction commits itself; one that is under way ends
+    with it where ``commit`` says so. With ``soon`` it does not wait long for what another holds.
+    ``kept`` is what lives as long as the connection.
     """
     # A cursor that runs the same statement again knows how to send its parameters.
     if (cursor := kept.get(_CURSOR)) is None:
@@ -43,7 +45,7 @@ def write(
     tables = _in_order(tuple(rows))
     patience = database.patience(soon=soon)
     sent = (len(posts), patience, *(_as_text(rows[table]) for table in tables))
-    made = cursor.execute(_statement(tables), sent, prepare=True).fetchall()
+    made = _run(cursor, _statement(tables), sent, prepare=True, commit=commit).fetchall()
     return [lead_id for (lead_id,) in made]
 
 
@@ -54,8 +56,12 @@ def add(
     changes: Sequence[Row],
     *,
     soon: bool,
+    commit: bool,
 ) -> None:
-    """Write ``rows`` of leads that are there, and what changes of these, in one statement."""
+    """Write ``rows`` of leads that are there, and what changes of these, in one statement.
+
+    With ``commit`` the transaction ends with it.
+    """
     tables, changed = _in_order(tuple(rows)), _by_columns(changes)
     sent = (
         *(_as_text(rows[table]) for table in tables),
@@ -63,7 +69,22 @@ def add(
     )
     # Of leads that change in many ways at once hardly any statement would come again.
     is_common = len(changed) < 2
-    RawCursor(driver).execute(_addition(tables, tuple(changed)), sent, prepare=is_common)
+    statement = _addition(tables, tuple(changed))
+    _run(RawCursor(driver), statement, sent, prepare=is_common, commit=commit)
+
+
+def _run(
+    cursor: RawCursor[Any], statement: bytes, sent: Sequence[Any], *, prepare: bool, commit: bool
+) -> RawCursor[Any]:
+    """Run the statement, and with it the COMMIT of a transaction that is under way: one way to the
+    server. Of a statement that fails nothing is committed."""
+    driver = cursor.connection
+    if not commit or driver.info.transaction_status is TransactionStatus.IDLE:
+        return cursor.execute(statement, sent, prepare=prepare)
+    with driver.pipeline():
+        cursor.execute(statement, sent, prepare=prepare)
+        driver.execute("COMMIT")
+    return cursor
 
 
 def _by_columns(changes: Sequence[Row]) -> dict[tuple[str, ...], list[Row]]:

@@ -1,0 +1,63 @@
+"""The short way to the rows of stored leads gives what SQLAlchemy reads."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from stored_rows import add, rows
+
+from gateway.database import reading
+from gateway.models import Lead, LeadTag
+from gateway.store.lead_rows import Lock, read_rows, read_tags
+from gateway.store.vault import vault_of
+from gateway.testing import Gateway
+from tests.test_sealing import KEYS
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+VALUES: dict[str, Any] = {
+    "company": TEXT,
+    "lat": st.sampled_from(["45.523064", "-1", "0.1"]),
+    "ok_to_text": st.sampled_from(["yes", "no"]),
+    "followup_date": st.just("2031-05-17 10:00"),
+    "govt_id": st.just("123-45-6789"),
+    "tags": st.sampled_from(["web", "web,spring", "Ä,b,a"]),
+}
+
+
+@pytest.fixture(params=[(), KEYS[:1]], ids=["without keys", "sealed"])
+def gateway(request: pytest.FixtureRequest, make_gateway: Callable[..., Gateway]) -> Gateway:
+    return make_gateway(GATEWAY_SECRET_KEYS=request.param)
+
+
+@settings(max_examples=15)
+@given(form=st.fixed_dictionaries({"full_name": st.just("Ann Lee")}, optional=VALUES))
+def test_both_ways_read_the_same_rows(gateway: Gateway, form: dict[str, str]) -> None:
+    ids = [add(gateway, full_name="Bob Ray"), add(gateway, **form)]
+    table = Lead.__table__
+    with reading(gateway.system.engine) as connection:
+        open_row = vault_of(connection).open_row
+        statement = select(table).where(table.c.lead_id.in_(ids)).order_by(table.c.lead_id)
+        plainly = [dict(open_row(row)) for row in connection.execute(statement).mappings()]
+        for lock in (Lock.NONE, Lock.WAIT, Lock.NOWAIT):
+            found = read_rows(connection, [*ids, 10**9], lock=lock)
+            found.sort(key=lambda row: row["lead_id"])
+            assert found == plainly
+            assert [{k: type(v) for k, v in row.items()} for row in found] == [
+                {k: type(v) for k, v in row.items()} for row in plainly
+            ]
+        tags = read_tags(connection, ids)
+    labels = [
+        [row["label"] for row in sorted(rows(gateway, LeadTag), key=lambda row: row["position"])
+         if row["lead_id"] == lead_id]
+        for lead_id in ids
+    ]  # fmt: skip
+    assert [tags.get(lead_id, []) for lead_id in ids] == labels
+
+
+def test_no_lead_has_no_row(gateway: Gateway) -> None:
+    with reading(gateway.system.engine) as connection:
+        assert read_rows(connection, [10**9], lock=Lock.WAIT) == []
+        assert read_tags(connection, [10**9]) == {}
