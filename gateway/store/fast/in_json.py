@@ -138,12 +138,12 @@ def _statement(tables: tuple[Table, ...]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _addition(tables: tuple[Table, ...], changed: tuple[tuple[str, ...], ...]) -> str:
+def _addition(tables: tuple[Table, ...], changed: tuple[tuple[str, ...], ...]) -> bytes:
     """Return the one statement that writes rows of these tables as they are, and changes leads: for
     each of ``changed`` those with these columns."""
     parts = [_insert(table, place, with_ids=False) for place, table in enumerate(tables, start=1)]
     parts += [_update(names, len(tables) + n) for n, names in enumerate(changed, start=1)]
-    return f"WITH {', '.join(parts)} SELECT"
+    return f"WITH {', '.join(parts)} SELECT".encode()
 
 
 def _update(names: tuple[str, ...], place: int) -> str:
