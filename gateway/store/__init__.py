@@ -39,7 +39,7 @@ ATTEMPTS = 5
 """How often a post is tried that meets keys it has not claimed, before it takes turns with others
 of that kind."""
 
-LAST_ATTEMPTS = 10
+LAST_ATTEMPTS = 30
 """How often it is tried then."""
 
 

@@ -44,8 +44,7 @@ import os, signal, sys
 from config import settings
 from gateway.app import create_app
 from gateway.replaying import Corrections, replay
-from gateway.store import writing
-from gateway import database
+from gateway import journal
 
 def die(*given, **named):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -53,7 +52,8 @@ def die(*given, **named):
 url, files, request_id, moment = sys.argv[1:]
 app = create_app(settings(DATABASE_URL=url, GATEWAY_FILES_URL=files))
 if moment == "before":
-    writing.add_files = die
+    # When all rows of the lead are written.
+    journal.record = die
 replay(app.extensions["gateway"], request_id, corrections=Corrections(values={"mode": ("insert",)}))
 die()
 """
