@@ -205,7 +205,9 @@ class WithoutQuery(Logger):
         # The path as it came: decoded, a %0A in it would begin a line of the caller's own.
         path = _QUERY.sub("", environ["RAW_URI"])
         if self.cfg.access_log_format != access_log_format:
-            return super().atoms(resp, req, environ, request_time) | {"U": path}
+            # In these are what an operator may name: the first line, the query and variables.
+            shown = {**environ, "RAW_URI": path, "PATH_INFO": path, "QUERY_STRING": ""}
+            return super().atoms(resp, req, shown, request_time)
         # Gunicorn makes one of each header and each variable of the environment as well, which is
         # half of what a line costs; ours names ten.
         status = resp.status

@@ -66,7 +66,10 @@ def test_atoms_are_those_that_gunicorn_gives(name: str) -> None:
 def test_format_of_an_operator_has_every_atom_but_a_query(logger: Logger) -> None:
     logger.cfg.set("access_log_format", "%({raw_uri}e)s %(U)s %(r)s %(q)s %(T)s")
     response = SimpleNamespace(status="200 OK", headers=HEADERS, sent=63)
-    environ = {**ENVIRON, "RAW_URI": "/service?a=1"}
+    query = "a=1&ai_login_password=a-secret"
+    environ = {**ENVIRON, "RAW_URI": f"/service?{query}", "QUERY_STRING": query}
     atoms = logger.atoms(response, SimpleNamespace(headers=[]), environ, timedelta(0, 3))
     assert atoms["U"] == "/service"
+    assert atoms["r"] == "POST /service HTTP/1.1"
+    assert "a-secret" not in str(atoms)
     assert {"h", "T", "p", "{raw_uri}e", "{server}o"} <= atoms.keys()

@@ -11,7 +11,8 @@ def digest(kind: str, key: str) -> bytes:
     which is personal data like the values it is made of.
     """
     hashed = _begun(kind).copy()
-    hashed.update(key.encode("utf-8", "surrogatepass"))
+    # As a format writes it: a plugin's key may be a text that says something else of itself.
+    hashed.update(f"{key}".encode("utf-8", "surrogatepass"))
     return hashed.digest()
 
 

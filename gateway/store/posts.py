@@ -46,8 +46,9 @@ class Post:
 
     @property
     def has_tags(self) -> bool:
-        """Whether it brings tags, which rest on those that the lead has."""
-        return "tags" in self.parsed.changes or "tag_append" in self.parsed.changes
+        """Whether it may bring tags, or a plugin with it: they rest on those that the lead has."""
+        changes = self.parsed.changes
+        return "tags" in changes or "tag_append" in changes or bool(self.system.hooks.before_store)
 
     @cached_property
     def sent(self) -> dict[str, Any]:
@@ -61,7 +62,9 @@ class Post:
 
     def keys_of(self, values: Mapping[str, Any]) -> dict[bytes, str]:
         """Return the match keys of a lead with ``values``: those of what was sent are made once."""
-        if "keys" in self.__dict__ and values == self.sent:
+        # A plugin may have put an equal value of another kind in a value's place: 1 for True.
+        is_sent = not self.system.hooks.before_store and values == self.sent
+        if "keys" in self.__dict__ and is_sent:
             return self.keys
         return keys_of(values, self.system.match_rules.values())
 

@@ -52,6 +52,25 @@ def test_before_store_gets_typed_changes_the_stored_lead_and_the_caller(start: S
     ]
 
 
+@pytest.mark.parametrize(
+    ("changed", "tags"),
+    [
+        ({"tag_append": ["new"]}, ["gold", "vip", "new"]),
+        ({"tags": None}, []),
+        ({}, ["gold", "vip"]),
+    ],
+)
+def test_tags_of_a_plugin_rest_on_those_of_the_lead(
+    start: Start, changed: dict[str, Any], tags: list[str]
+) -> None:
+    gateway = start({"before_store": lambda changes, lead: changes.update(changed if lead else {})})
+    gateway.send(**JOHN, tags="gold,vip")
+    gateway.send(mode="update", lead_id=1001, source="x")
+    lead = gateway.lead(1001)
+    assert lead is not None
+    assert lead["tags"] == tags
+
+
 def test_before_store_may_change_everything_that_a_lead_holds(start: Start) -> None:
     setup = {
         "custom_statuses": [{"label": "Sold", "id": 1}],
