@@ -8,24 +8,13 @@ import gc
 import logging
 import os
 import re
-import selectors
 import signal
-import socket
 import sys
-import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gunicorn
 from gunicorn.glogging import Logger, SafeAtoms
-from gunicorn.http.errors import (
-    ConfigurationProblem,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    ParseException,
-)
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # On USR2 a master that was started by ``python -m gunicorn`` starts its successor as a script: with
 # gunicorn's own folder first on the path, whose http.py would stand for Python's.
@@ -34,112 +23,13 @@ sys.path[:] = [each for each in sys.path if Path(each).resolve() != _OWN_FOLDER]
 
 wsgi_app = "wsgi:app"
 chdir = str(Path(__file__).resolve().parent)
+# Where the worker is, which Gunicorn looks for before it goes there itself.
+if chdir not in sys.path:
+    sys.path.insert(0, chdir)
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
-
-PARTING_SECONDS = 2.0
-PARTING_BYTES = 65_536
-"""How long a client may take to close, and how much it may still send; as in Gunicorn."""
-
-
-class GatewayWorker(ThreadWorker):
-    """Gunicorn's worker with threads, which takes no more connections than it has threads for, lets
-    no client hold up its end of a connection, and quotes nothing of a request it cannot read."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._parting: dict[TConn, int] = {}
-        super().__init__(*args, **kwargs)
-
-    @property
-    def worker_connections(self) -> int:
-        """How many connections there may be now; those that wait for a client need no thread.
-
-        What it took beyond that would wait for it while another worker is free.
-        """
-        idle = len(self.keepalived_conns) + len(self.pending_conns) + len(self._parting)
-        return min(idle + int(self.cfg.threads), int(self.cfg.worker_connections))
-
-    @worker_connections.setter
-    def worker_connections(self, configured: int) -> None:
-        """Ignore what Gunicorn sets at the start: it is read from the settings each time."""
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Begin or cease to take connections; at its end take those that have come by then.
-
-        They would be broken off when the last worker closes the socket.
-        """
-        super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
-                self._take_all(listener)
-
-    def _take_all(self, listener: Any) -> None:
-        for _ in range(self.cfg.backlog):
-            before = self.nr_conns
-            self.accept(listener)
-            if self.nr_conns == before:
-                return
-
-    def finish_request(self, conn: TConn, fs: Any) -> None:
-        """Go on with a connection after a request.
-
-        One that ends is closed when the client has closed its side, or an answer could be cut off
-        (RFC 9112, 9.6). Gunicorn waits for that with everybody else's connections at a stand: old
-        PHP closes each one, and a client on the other side of the world takes a fifth of a second.
-        """
-        if fs.cancelled() or fs.exception() is not None or fs.result():
-            super().finish_request(conn, fs)
-            return
-        try:
-            conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._hear_out, conn))
-        except (OSError, ValueError):
-            # It is closed.
-            self.nr_conns -= 1
-            conn.close()
-            return
-        conn.timeout = time.monotonic() + PARTING_SECONDS
-        self._parting[conn] = 0
-
-    def _hear_out(self, conn: TConn, client: Any) -> None:
-        """Drop what a client sends after its answer; close at its end, or where it is too much."""
-        try:
-            heard = len(client.recv(PARTING_BYTES))
-        except BlockingIOError:
-            return
-        except OSError:
-            heard = 0
-        self._parting[conn] += heard
-        if not heard or self._parting[conn] >= PARTING_BYTES:
-            self._part(conn)
-
-    def _part(self, conn: TConn) -> None:
-        del self._parting[conn]
-        self.poller.unregister(conn.sock)
-        self.nr_conns -= 1
-        conn.close()
-
-    def murder_pending(self) -> None:
-        """Close what has waited for too long, those among it that a client does not close."""
-        super().murder_pending()
-        now = time.monotonic()
-        for conn in [each for each in self._parting if each.timeout <= now]:
-            self._part(conn)
-
-    # Old callers put passwords into addresses; a raw space behind one makes it a bad HTTP version.
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer a request that cannot be read."""
-        # In these stand Gunicorn's own words.
-        own = isinstance(exc, LimitRequestLine | LimitRequestHeaders | ConfigurationProblem)
-        if isinstance(exc, ParseException) and not own:
-            quoted = {name for name, value in vars(exc).items() if isinstance(value, str | bytes)}
-            vars(exc).update(dict.fromkeys(quoted, "..."))
-        super().handle_error(req, client, addr, exc)
-
-
 # Threads, because one slow client would stop a sync worker for everybody.
-worker_class = GatewayWorker
+worker_class = "gunicorn_worker.GatewayWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = 8
 

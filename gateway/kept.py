@@ -69,7 +69,9 @@ class Kept:
         connection, self._connection = self._connection, None
         if connection is not None:
             database.note_return(connection, used_at=self._used_at, is_clean=is_clean)
-            connection.close()
+            # One that broke meanwhile is tried and replaced when it leaves the pool again.
+            with suppress(SQLAlchemyError):
+                connection.close()
 
     def _let_go(self, engine: Engine) -> None:
         """Close the connection as the engine closes the others; that of a parent process, which

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from stored_rows import add, keys_are_right, lead, rows
 
+from gateway import database
 from gateway.matching import keys_of
 from gateway.models import MatchClaim
 from gateway.store import ATTEMPTS, LAST_ATTEMPTS, claims, fast
@@ -122,3 +123,21 @@ def test_post_that_never_holds_every_key_fails_and_is_in_the_journal(
     assert kept["outcome"] == "failed"
     assert lead(gateway, 1001)["email"] == f"a{other.done}@a.org"
     assert keys_are_right(gateway)
+
+
+def test_batch_sees_what_is_committed_whatever_the_server_prefers(
+    make_gateway: Callable[..., Gateway],
+) -> None:
+    engine = make_gateway().system.engine
+    if engine.dialect.name != "postgresql":
+        pytest.skip("only there is the transaction begun by a text of our own")
+    with database.connect_for_good(engine) as connection:
+        connection.exec_driver_sql("SET default_transaction_isolation = 'serializable'")
+        connection.exec_driver_sql("SET standard_conforming_strings = off")
+        assert claims.begin_soon(connection, [bytes(16)], [bytes(16)]) == {}
+        found = connection.exec_driver_sql("SHOW transaction_isolation").scalar_one()
+        held = connection.execute(select(MatchClaim.__table__.c.digest)).scalars().all()
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("RESET ALL")
+    assert found == "read committed"
+    assert [bytes(each) for each in held] == [bytes(16)]

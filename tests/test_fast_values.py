@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +41,13 @@ VALUES = st.fixed_dictionaries(
 def test_time_is_what_datetime_writes_of_it(time: datetime) -> None:
     plain = time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     assert as_utc(time) == plain
+
+
+def test_time_that_the_clocks_show_twice_is_two() -> None:
+    once = datetime(2026, 11, 1, 1, 30, tzinfo=ZoneInfo("America/New_York"))
+    assert [as_utc(each)[11:16] for each in (once, once.replace(fold=1))] == ["05:30", "06:30"]
+    odd = datetime(2026, 1, 1, tzinfo=timezone(timedelta(microseconds=5)))
+    assert as_utc(odd) == "2025-12-31 23:59:59.999995"
 
 
 @given(changes=VALUES)

@@ -92,9 +92,7 @@ def test_connection_of_a_use_that_fails_goes_back_without_a_transaction(
 def test_transaction_that_no_sqlalchemy_knows_of_is_rolled_back_after_a_failure(
     own: Engine,
 ) -> None:
-    if own.dialect.name == "postgresql":
-        pytest.skip("there nothing begins a transaction past SQLAlchemy")
-    connections = Kept(ignore)
+    connections = Kept(ignore, database.connect_for_good)
     used(connections, own)
     begin = "BEGIN IMMEDIATE" if own.dialect.name == "sqlite" else "BEGIN"
 

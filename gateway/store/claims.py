@@ -93,7 +93,7 @@ def begin_soon(
         if are_needed(connection):
             _hold(connection, digests, soon=True)
         return known(connection, keys)
-    statements = ["BEGIN"]
+    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
     for some in _in_order(digests):
         patience = f"'{database.patience(soon=True)}'"
         statements.append(_with_digests(_ON_POSTGRESQL, some).replace("$2", patience))
@@ -106,7 +106,8 @@ def begin_soon(
 
 
 def _with_digests(statement: str, digests: Iterable[bytes]) -> str:
-    written = ", ".join([rf"'\x{each.hex()}'" for each in digests])
+    # So written it does not rest on standard_conforming_strings.
+    written = ", ".join([rf"E'\\x{each.hex()}'" for each in digests])
     return statement.replace("$1", f"ARRAY[{written}]")
 
 

@@ -80,6 +80,8 @@ class Group(Generic[Result]):
             return job.outcome()
         # The batch may be in the database though its COMMIT was not answered, and nobody could say.
         if database.look_up(engine, job.is_committed):
+            if job.result is not None:
+                return job.result
             raise Committed
         return alone(engine, job)
 
