@@ -125,7 +125,7 @@ class Group(Generic[Result]):
 
     def _commit(self, engine: Engine, batch: list[Job[Result]]) -> None:
         """Take what waits into ``batch``, and commit what its jobs write."""
-        if fast.writes_for_good(engine):
+        if not database.has_one_writer(engine):
             # Here nobody comes whose rows are not ready. Who meets somebody else in there is better
             # off alone than with all the others once more.
             self._take(batch)
@@ -133,7 +133,8 @@ class Group(Generic[Result]):
                 if any(job.claims for job in batch):
                     run_together(connection, batch, commit=True)
                 else:
-                    keep_ids(batch, fast.write_for_good(connection, rows_of(batch)))
+                    ids = fast.write(connection, rows_of(batch), soon=True, commit=True)
+                    keep_ids(batch, ids)
             return
 
         def work(connection: Connection) -> None:

@@ -35,8 +35,6 @@ __all__ = [
     "add",
     "can_write",
     "write",
-    "write_for_good",
-    "writes_for_good",
 ]
 
 
@@ -53,7 +51,8 @@ def write(
     """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order.
 
     With ``soon`` it raises rather than wait long for what another holds: the row of a pool, say.
-    With ``commit``, which SQLite does not know, the transaction ends with the last of them.
+    With ``commit``, which SQLite does not know, the transaction ends with the last of them; where
+    that raises, all may be written or nothing.
     """
     dialect = connection.dialect
     with driver_of(connection, "a new lead") as driver:
@@ -77,20 +76,6 @@ def add(
             )
         elif commit:
             driver.commit()
-
-
-def writes_for_good(engine: Engine) -> bool:
-    """Whether ``write_for_good`` saves anything: ways to the server and back."""
-    return engine.dialect.name != "sqlite"
-
-
-def write_for_good(connection: Connection, posts: Sequence[Rows]) -> list[int]:
-    """Write the rows of ``posts`` in a transaction of their own, committed with the last of them.
-
-    ``connection`` is one for good. Returns the ids of the leads in order. Where this raises, as it
-    does rather than wait long for what another holds, all may be written or nothing.
-    """
-    return write(connection, posts, soon=True, commit=True)
 
 
 def _write_sqlite(driver: Any, dialect: Dialect, posts: Sequence[Rows], **_: Any) -> list[int]:
