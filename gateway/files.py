@@ -121,12 +121,17 @@ def open_files(url: str) -> FileStore:
 
 
 def _touch(path: str) -> bool:
-    """Make the file as young as a new one; ``False`` where there is none."""
+    """Make the file as young as a new one; ``False`` where there is none.
+
+    The system looks for the name first and sets the time after: a file that :meth:`remove` took
+    aside in between may have been judged by its old time. One that has its name once it is young
+    can only be judged as young.
+    """
     try:
         os.utime(path)
     except FileNotFoundError:
         return False
-    return True
+    return os.path.exists(path)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

@@ -236,6 +236,26 @@ def test_upload_in_progress_keeps_its_file_from_the_sweep(gateway: Gateway) -> N
     assert gateway.system.files.get(name) == b"content"
 
 
+def test_sweep_between_finding_a_file_and_making_it_young_loses_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The system itself does these three one after another: nothing else can hold it between them.
+    files, before = gateway.system.files, datetime.now(UTC) - sweeping.SWEPT_AFTER
+    name = files.put(b"content")
+    make_old(gateway, name, timedelta(days=2))
+    make_young = os.utime
+
+    def find_then_make_young(path: str) -> None:
+        found = os.open(path, os.O_RDONLY)
+        assert files.remove(name, before)
+        make_young(found)
+        os.close(found)
+
+    monkeypatch.setattr(os, "utime", find_then_make_young)
+    assert files.put(b"content") == name
+    assert files.get(name) == b"content"
+
+
 def test_sweep_and_uploads_at_once_never_lose_a_file(gateway: Gateway) -> None:
     # Each round the sweep and a put of the same old content meet at some other point.
     files, before = gateway.system.files, datetime.now(UTC) - sweeping.SWEPT_AFTER
