@@ -4,6 +4,7 @@ HOST, PORT, WEB_CONCURRENCY and WEB_AFFINITY come from the environment; everythi
 overridden with GUNICORN_CMD_ARGS, for example ``GUNICORN_CMD_ARGS="--threads 16"``.
 """
 
+import ctypes
 import gc
 import logging
 import os
@@ -127,7 +128,25 @@ def _cut(record: logging.LogRecord) -> bool:
 logger_class = WithoutQuery
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT = 4 << 20
+
+
+def _give_back_large_blocks() -> None:
+    """Have what is freed go back to the system, as far as the C library can be told (mallopt(3)).
+
+    The slow hash of a password takes 16 MiB. By itself glibc learns from the first one that such
+    blocks are usual and keeps the next ones, one for each thread that ever checked a password.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
 def when_ready(server: Any) -> None:
+    # The workers inherit it.
+    _give_back_large_blocks()
     # What the app is made of stays for ever: no collection need look at it again, in no worker, and
     # no page of it need be copied for that.
     gc.collect()
