@@ -10,6 +10,7 @@ from stored_rows import rows
 from gateway.journal import bodies
 from gateway.models import LeadNote, Submission
 from gateway.testing import Gateway
+from tests.plugins.letters import NAMES
 
 MakeGateway = Callable[..., Gateway]
 FORM = b"command=lead_set&mode=insert&full_name=Ann+Long&"
@@ -26,6 +27,35 @@ def test_notes_that_fill_more_than_one_packet_are_stored(make_gateway: MakeGatew
     kept = rows(gateway, LeadNote)
     assert [row["status"] for row in kept] == [str(number) for number in range(12)]
     assert all(row["text"] == text and row["lead_id"] == answer.lead_id for row in kept)
+
+
+# As JSON a double quote takes two bytes, and in a statement of MariaDB four.
+LETTER = '"' * 990_000
+
+
+@pytest.mark.parametrize("more", ["", "match_update=1&phone=5035550142&"])
+def test_custom_values_too_long_together_are_refused(make_gateway: MakeGateway, more: str) -> None:
+    gateway = make_gateway("tests.plugins.letters")
+    letters = "&".join(f"{name}={LETTER}" for name in NAMES)
+    answer = gateway.post(FORM + f"{more}{letters}".encode())
+    assert answer.status_message == (
+        f"{NAMES[0]}: the custom values together would be longer than 4000000 bytes (send less)"
+    )
+    assert answer.headers["X-Gateway-Error"] == "too_long"
+    assert not gateway.system.breaker.is_open
+    assert (gateway.count(), len(gateway.journal())) == (0, 1)
+
+
+def test_custom_values_that_a_lead_has_count_as_well(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway("tests.plugins.letters")
+    first, second, third, *_ = NAMES
+    letters = {first: LETTER, second: LETTER}
+    lead_id = gateway.send(**letters).lead_id
+    answer = gateway.send(mode="update", lead_id=lead_id, city="Salem", **{third: LETTER})
+    assert answer.status_message.startswith(f"{third}: the custom values together")
+    lead = gateway.lead(lead_id)
+    assert (lead["custom"], lead["city"]) == (letters, None)
+    assert gateway.send(mode="update", lead_id=lead_id, **{first: "", third: LETTER}).status == 0
 
 
 def test_longest_body_without_a_file_store_is_kept(

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from gateway.contract import Parsed, Rejected
 from gateway.errors import BadForm, problem
 from gateway.formats import Note
+from gateway.json_text import as_json
 from gateway.models import LONG_TEXT
 from gateway.normal import fold_label, mask
 from gateway.schema import LeadSchema
+from gateway.schema.plain import LONGEST_JSON
 
 COLUMNS = {"ownerID": "owner_id", "pool": "pool_id", "custom_status": "custom_status_id"}
 """Wire names whose column is called otherwise."""
@@ -112,10 +114,18 @@ def columns(
     wanted: dict[str, Any] = {column: changes[name] for column, name in own}
     if custom:
         sent = schema.dump_custom({name: changes[name] for name in custom})
-        merged = dict(row.get("custom") or {}) | sent
-        kept = {name: value for name, value in merged.items() if value is not None}
-        wanted["custom"] = kept or None
+        wanted["custom"] = _joined(row.get("custom") or {}, sent)
     return wanted
+
+
+def _joined(old: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return custom values as they will be; they travel as one, which MariaDB takes to 16 MB."""
+    kept = {name: value for name, value in {**old, **sent}.items() if value is not None}
+    if len(as_json(kept).encode()) > LONGEST_JSON:
+        longest = max(sent, key=lambda name: len(as_json(sent[name])))
+        rule = f"the custom values together would be longer than {LONGEST_JSON} bytes (send less)"
+        raise BadForm((problem(longest, "too_long", rule),))
+    return kept or None
 
 
 # Most posts send what others have sent, each with its own values.
