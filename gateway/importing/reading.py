@@ -6,6 +6,7 @@ All this is done for one batch while the one before it is stored.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gateway.contract import System
 from gateway.errors import PluginFault, Problem, Refused
@@ -14,7 +15,7 @@ from gateway.importing.options import Options
 from gateway.importing.preparing import Preparer
 from gateway.importing.records import Record
 from gateway.importing.runs import Run
-from gateway.store.bulk import FAULT, decide_early
+from gateway.store.bulk import FAULT, early_steps
 from gateway.store.bulk_drafts import Draft, draft_early
 from gateway.store.bulk_leads import NewLead
 
@@ -85,12 +86,10 @@ class Reader:
             Entry(record, problems=() if record.problem is None else (record.problem,))
             for record in records
         ]
-        steps: list[Callable[[Entry], None]] = [self._prepare]
+        _take_step(entries, self._prepare)
         if self.options.match is None:
-            steps += [_make_keys, _decide]
-        for step in steps:
-            for entry in entries:
-                _try_step(entry, step)
+            for step in early_steps(self.system):
+                _take_step(entries, partial(_on_lead, step))
         if self.options.match is not None or self.options.dry_run:
             return Batch(entries)
         leads = [entry.lead for entry in entries if entry.lead is not None]
@@ -100,24 +99,19 @@ class Reader:
         entry.lead = self.preparer.lead(entry.record)
 
 
-def _make_keys(entry: Entry) -> None:
-    # The lead has them; its decision finds them made.
+def _on_lead(step: Callable[[NewLead], None], entry: Entry) -> None:
     assert entry.lead is not None  # noqa: S101
-    _ = entry.lead.post.keys
+    step(entry.lead)
 
 
-def _decide(entry: Entry) -> None:
-    assert entry.lead is not None  # noqa: S101
-    entry.lead.decision = decide_early(entry.lead.post)
-
-
-def _try_step(entry: Entry, step: Callable[[Entry], None]) -> None:
-    if entry.problems:
-        return
-    try:
-        step(entry)
-    except Refused as refusal:
-        entry.lead, entry.problems = None, refusal.problems
-    except PluginFault:
-        log.exception("line %d could not be read", entry.record.line)
-        entry.lead, entry.problems = None, (FAULT,)
+def _take_step(entries: Iterable[Entry], step: Callable[[Entry], None]) -> None:
+    for entry in entries:
+        if entry.problems:
+            continue
+        try:
+            step(entry)
+        except Refused as refusal:
+            entry.lead, entry.problems = None, refusal.problems
+        except PluginFault:
+            log.exception("line %d could not be read", entry.record.line)
+            entry.lead, entry.problems = None, (FAULT,)

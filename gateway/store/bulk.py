@@ -5,20 +5,24 @@ Each lead is decided as a post is (``deciding``), and what is refused is one lea
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, Table, select
 
 from gateway.contract import LeadEvent as Told
+from gateway.contract import MatchRule, System
 from gateway.driver import driver_of
 from gateway.errors import ExternalIdTaken, PluginFault, Problem, Refused
+from gateway.matching import keys_of
 from gateway.models import Erasure, Lead, LeadExternalId, LeadMerge
 from gateway.store import claims
 from gateway.store.bulk_drafts import Draft, draft_of, write_draft
 from gateway.store.bulk_leads import NewLead, external_ids
 from gateway.store.deciding import Decision, decide_new
 from gateway.store.fast import Rows
+from gateway.store.keys import values_of
 from gateway.store.locating import Found, external_id_digest
 from gateway.store.pools import with_pool
 from gateway.store.posts import Post
@@ -45,15 +49,32 @@ class Settled:
     refused: Mapping[int, tuple[Problem, ...]]
 
 
-def decide_early(post: Post) -> Decision | None:
-    """Return what becomes of a new lead, ``None`` where that is only known in its transaction.
+def early_steps(system: System) -> list[Callable[[NewLead], None]]:
+    """Return the steps in which a lead is decided before its transaction, as far as that goes.
 
-    Raises what ``decide_new`` does.
+    Each step is done for all leads of a batch before the next one: so the processor has its code
+    at hand. They raise what ``decide_new`` does.
     """
-    # The transaction asks the plugins, and makes the pool.
-    if post.system.hooks.before_store or isinstance(post.parsed.changes.get("pool"), NewPool):
-        return None
-    return decide_new(post, _found(post), Rows(post.system.engine).as_connection())
+    # The transaction asks the plugins.
+    if system.hooks.before_store:
+        return []
+    return [_decide_early, *(partial(_add_keys, (rule,)) for rule in system.match_rules.values())]
+
+
+def _decide_early(lead: NewLead) -> None:
+    post = lead.post
+    # The transaction makes the pool.
+    if isinstance(post.parsed.changes.get("pool"), NewPool):
+        return
+    connection = Rows(post.system.engine).as_connection()
+    lead.decision = decide_new(post, _found(post), connection, keys=lead.keys)
+    if planned := lead.decision.plan.values:
+        lead.values = values_of({**post.defaults, **planned})
+
+
+def _add_keys(rules: Sequence[MatchRule], lead: NewLead) -> None:
+    if lead.values:
+        lead.keys |= keys_of(lead.values, rules)
 
 
 def insert_leads(
