@@ -15,7 +15,8 @@ from bench.body import letters
 from gateway.contract import System
 from gateway.matching import keys_of
 from gateway.models import Lead, LeadNote, LeadTag, MatchKey, Submission
-from gateway.store.bulk_rows import write_rows
+from gateway.store.bulk_rows import sheet_of
+from gateway.store.bulk_rows import write as write_sheet
 from gateway.store.ids import reset_lead_ids
 from gateway.store.keys import values_of
 from gateway.transport.identity import new_request_id
@@ -131,7 +132,8 @@ def analyse(system: System, tables: Sequence[Table] = (*TABLES, _key)) -> None:
 
 def write(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows, which all have the same columns, as an import does."""
-    write_rows(connection, table, list(rows[0]), [tuple(row.values()) for row in rows])
+    columns = list(zip(*(row.values() for row in rows), strict=True))
+    write_sheet(connection, sheet_of(connection.dialect, table, list(rows[0]), columns))
 
 
 def _with(value: Any, words: Mapping[str, str]) -> Any:

@@ -94,6 +94,7 @@ class CsvRecords:
         self._feed._waiting.append(first)
         self._header = self._read_header(columns)
         self._is_plain = all(not path.keys for _, path in self._header)
+        self._names = [(at, path.base) for at, path in self._header]
         self._lists = [path.base for _, path in self._header if is_list(path.base)]
 
     def _reader(self) -> Any:
@@ -181,8 +182,8 @@ class CsvRecords:
                 (path, plain_cell(cells[at])) for at, path in self._header if cells[at]
             )
         form: dict[str, FormValue] = {
-            path.base: cell if cell[0] != "'" else plain_cell(cell)
-            for at, path in self._header
+            name: cell if cell[0] != "'" else plain_cell(cell)
+            for at, name in self._names
             if (cell := cells[at])
         }
         for name in self._lists:

@@ -12,7 +12,7 @@ from gateway.importing.records import Record
 from gateway.importing.runs import Run
 from gateway.journal.imported import METHOD, post_id
 from gateway.store import CREATE, store
-from gateway.store.bulk import NewLead
+from gateway.store.bulk_leads import NewLead
 
 __all__ = ["CREATE", "post", "tried"]
 

@@ -17,7 +17,7 @@ from gateway.importing.records import Record, texts
 from gateway.importing.remembering import remembering
 from gateway.normal import clean
 from gateway.schema import parse
-from gateway.store.bulk import NewLead
+from gateway.store.bulk_leads import NewLead
 from gateway.store.posts import Post
 from gateway.store.references import NAMES, resolve
 

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from gateway.contract import FormValue
 from gateway.errors import Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What one row, or one line of JSON, says: ``form`` as a post would have it, or why not.
 
     ``line`` is where it begins and ``last`` where it ends; ``raw`` are its bytes.
@@ -17,8 +17,8 @@ class Record:
 
     line: int
     last: int
-    raw: bytes = field(repr=False)
-    form: Mapping[str, FormValue] = field(default_factory=dict)
+    raw: bytes
+    form: Mapping[str, FormValue] = MappingProxyType({})
     problem: Problem | None = None
 
 

@@ -29,13 +29,12 @@ class _Remembering(Reader):
         if type(sent) is not str or leading_plus:
             return Reader.read(self, sent, leading_plus=leading_plus)
         value = self.known.get(sent, _UNKNOWN)
-        if value is not _UNKNOWN:
-            return value
-        value = Reader.read(self, sent, leading_plus=False)
-        # A list might be changed by who gets it.
-        if len(self.known) < MOST and len(sent) <= LONGEST and not isinstance(value, list):
-            self.known[sent] = value
-        return value
+        if value is _UNKNOWN:
+            value = Reader.read(self, sent, leading_plus=False)
+            if len(self.known) < MOST and len(sent) <= LONGEST:
+                self.known[sent] = value
+        # A list might be changed by who gets it; what is in one of ours cannot be.
+        return value.copy() if type(value) is list else value
 
 
 def remembering(schema: LeadSchema) -> LeadSchema:

@@ -1,7 +1,7 @@
 """An import on its way: records in batches, each stored in one transaction with its position."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 
@@ -10,22 +10,20 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.contract import LeadEvent, System
 from gateway.database import in_transaction, reading
-from gateway.errors import PluginFault, Problem, Refused
+from gateway.errors import Problem, Refused
 from gateway.hooks import tell
 from gateway.importing import matching, runs
 from gateway.importing.errors_file import ErrorsFile
 from gateway.importing.lines import CannotImport
 from gateway.importing.options import Options
-from gateway.importing.preparing import Preparer
+from gateway.importing.reading import Batch, Entry, Reader
 from gateway.importing.records import Record
 from gateway.importing.tuning import tuned
 from gateway.journal import key_rows
-from gateway.store.bulk import FAULT, NewLead, decide_early, insert_leads, settle
+from gateway.store.bulk import FAULT, insert_leads, settle
+from gateway.store.bulk_drafts import Draft
 
 log = logging.getLogger("gateway.import")
-
-MOST_BYTES = 4 << 20
-"""Bytes of one batch, whatever its number of lines: it is in memory, and posts wait for it."""
 
 
 @dataclass(slots=True)
@@ -44,15 +42,6 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Entry:
-    """A record, and the lead of it or why there is none."""
-
-    record: Record
-    lead: NewLead | None = None
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(slots=True)
 class Import:
     """One import; ``on_progress`` is told after each batch."""
 
@@ -60,7 +49,7 @@ class Import:
     options: Options
     run: runs.Run
     errors: ErrorsFile
-    preparer: Preparer
+    reader: Reader
     on_progress: Callable[[Counts], None]
     through: int = 0
     counts: Counts = field(default_factory=Counts)
@@ -73,7 +62,7 @@ class Import:
         with tuned(), ThreadPoolExecutor(1, "import") as writer:
             waiting: Future[None] | None = None
             try:
-                for batch in map(self._entries, self._batches(records)):
+                for batch in self.reader.batches(records):
                     if waiting is not None:
                         waiting.result()
                         self.on_progress(self.counts)
@@ -84,73 +73,17 @@ class Import:
                     waiting.result()
         self.on_progress(self.counts)
 
-    def _batches(self, records: Iterable[Record]) -> Iterator[list[Record]]:
-        batch: list[Record] = []
-        size = 0
-        try:
-            for record in records:
-                if record.last <= self.run.through_line:
-                    continue
-                batch.append(record)
-                size += len(record.raw)
-                if len(batch) >= self.options.batch or size >= MOST_BYTES:
-                    yield batch
-                    batch, size = [], 0
-        except CannotImport:
-            # What was read before is stored, also of a file that cannot be read to its end.
-            if batch:
-                yield batch
-            raise
-        if batch:
-            yield batch
-
-    def _entries(self, batch: Iterable[Record]) -> list[Entry]:
-        """Return the leads of the batch, each decided as far as it can be before its transaction.
-
-        Step by step and not lead by lead, which took a sixth longer: so the processor has the code
-        of one step at hand.
-        """
-        self.preparer.forget()
-        entries = [
-            Entry(record, problems=() if record.problem is None else (record.problem,))
-            for record in batch
-        ]
-        for entry in entries:
-            self._try_step(entry, self._prepare)
-        if self.options.match is None:
-            for entry in entries:
-                self._try_step(entry, self._decide)
-        return entries
-
-    def _prepare(self, entry: Entry) -> None:
-        entry.lead = self.preparer.lead(entry.record)
-
-    def _decide(self, entry: Entry) -> None:
-        assert entry.lead is not None  # noqa: S101
-        entry.lead.decision = decide_early(entry.lead.post)
-
-    def _try_step(self, entry: Entry, step: Callable[[Entry], None]) -> None:
-        if entry.problems:
-            return
-        try:
-            step(entry)
-        except Refused as refusal:
-            entry.lead, entry.problems = None, refusal.problems
-        except PluginFault:
-            log.exception("line %d could not be read", entry.record.line)
-            entry.lead, entry.problems = None, (FAULT,)
-
-    def _flush(self, batch: Sequence[Entry]) -> None:
+    def _flush(self, batch: Batch) -> None:
         if self.options.dry_run:
-            self._try(batch)
+            self._try(batch.entries)
         elif self.options.match is not None:
-            self._post(batch)
+            self._post(batch.entries)
             # Here may be no worker that does it.
             key_rows.settle(self.system.engine)
         else:
-            self._store(batch)
+            self._store(batch.entries, batch.draft)
 
-    def _store(self, batch: Sequence[Entry]) -> None:
+    def _store(self, batch: Sequence[Entry], draft: Draft | None = None) -> None:
         """Store the batch; where the database refuses it, its halves, so that one line is at fault.
 
         What stops the database altogether is raised.
@@ -163,7 +96,9 @@ class Import:
             refused: Mapping[int, tuple[Problem, ...]] = {}
             told: list[LeadEvent] = []
             if leads:
-                settled, told = insert_leads(connection, leads, request_id=self.run.run_id)
+                settled, told = insert_leads(
+                    connection, leads, request_id=self.run.run_id, draft=draft
+                )
                 refused = settled.refused
             counts = self._report(batch, placed, refused, mark)
             runs.advance(

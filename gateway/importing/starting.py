@@ -12,6 +12,7 @@ from gateway.importing.json_records import JsonRecords
 from gateway.importing.lines import CannotImport, Line, Source
 from gateway.importing.options import Options
 from gateway.importing.preparing import Preparer
+from gateway.importing.reading import Reader
 from gateway.importing.running import Counts, Import
 
 
@@ -48,19 +49,20 @@ def import_leads(
         )
     if run.is_finished:
         return Counts(**runs.counts(system.engine, run.run_id)), run
+    preparer = Preparer(
+        system,
+        options.caller,
+        on_invalid=options.on_invalid,
+        values=values,
+        flags=options.flags(),
+        keep_ids=options.keep_ids,
+    )
     work = Import(
         system=system,
         options=options,
         run=run,
         errors=ErrorsFile(options.errors, through_line=run.through_line),
-        preparer=Preparer(
-            system,
-            options.caller,
-            on_invalid=options.on_invalid,
-            values=values,
-            flags=options.flags(),
-            keep_ids=options.keep_ids,
-        ),
+        reader=Reader(system, options, run, preparer),
         on_progress=on_progress,
         through=run.through_line,
     )

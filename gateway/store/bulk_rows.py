@@ -1,12 +1,19 @@
-"""Many rows of one table in as few statements as the engine has for it."""
+"""Many rows of one table in as few statements as the engine has for it.
+
+A sheet has the rows as their engine takes them, all but the ids of their leads. So a thread can
+make it while another one still waits for the database with the sheets before it.
+"""
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from types import NoneType
 from typing import Any
 
-from pymysql.converters import escape_string
-from sqlalchemy import Connection, Table
+from psycopg.adapt import PyFormat, Transformer
+from pymysql.converters import escape_item
+from sqlalchemy import Connection, Dialect, Table
 
 from gateway.driver import driver_of
 from gateway.json_text import as_json
@@ -19,57 +26,93 @@ ROWS_AT_ONCE = 1024
 MOST_CHARACTERS = 2_000_000
 """Of one statement of MariaDB, which takes 16 MB; a character has up to four bytes."""
 
-_ESCAPED = "\\'\"\0\n\r\x1a"
+_KEY = "lead_id"
+_NUMBERS = {int, float, bool}
+_MARKS_OF_A_COPY = "\\\t\n\r"
+_MARKED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_MARKS_OF_A_LITERAL = "\\'\"\0\n\r\x1a"
 
-Rows = Sequence[Sequence[Any]]
-Convert = Callable[[Sequence[Any]], Sequence[Any]]
+Column = Sequence[Any]
 
 
-def write_rows(connection: Connection, table: Table, names: Sequence[str], rows: Rows) -> None:
-    """Insert ``rows``, which have values of the columns ``names``, in their order."""
-    if not rows:
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows of ``table`` with values of the columns ``names``.
+
+    ``content`` are its rows, each a text of its engine's; on SQLite, which takes values, columns.
+    """
+
+    table: Table
+    names: tuple[str, ...]
+    content: Sequence[Any]
+
+
+def sheet_of(
+    dialect: Dialect, table: Table, names: Sequence[str], columns: Sequence[Column]
+) -> Sheet:
+    """Return rows of which ``columns`` are the values, each of the column in ``names``."""
+    # As SQLAlchemy itself would bind their values.
+    adapted = [
+        _adapted(column, adapter(table.c[name], dialect))
+        for name, column in zip(names, columns, strict=True)
+    ]
+    content: Sequence[Any] = adapted
+    if dialect.name == "postgresql":
+        content = list(map("\t".join, zip(*map(_copied, adapted), strict=True)))
+    elif dialect.name != "sqlite":
+        content = list(map(", ".join, zip(*map(_literals, adapted), strict=True)))
+    return Sheet(table, tuple(names), content)
+
+
+def write(connection: Connection, sheet: Sheet, lead_ids: Sequence[int] | None = None) -> None:
+    """Insert the rows, each of the lead in its place of ``lead_ids``; ``None``: they are whole."""
+    if not sheet.content or lead_ids == []:
         return
-    rows = _for_driver(connection, table, names, rows)
+    names = sheet.names if lead_ids is None else (*sheet.names, _KEY)
+    into = _into(connection, sheet.table, names)
     if connection.dialect.name == "postgresql":
-        _copy(connection, f"COPY {_into(connection, table, names)} FROM STDIN", rows)
+        _copy(connection, f"COPY {into} FROM STDIN", _with_ids(sheet.content, "\t", lead_ids))
     elif connection.dialect.name == "sqlite":
-        _insert_in_sqlite(connection, _into(connection, table, names), rows)
+        columns = sheet.content if lead_ids is None else [*sheet.content, lead_ids]
+        _insert_in_sqlite(connection, into, list(zip(*columns, strict=True)))
     else:
+        rows = _with_ids(sheet.content, ", ", lead_ids)
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
-            _insert_in_mariadb(connection, _into(connection, table, names), some)
+            _insert_in_mariadb(connection, into, rows[start : start + ROWS_AT_ONCE])
 
 
-def write_numbered(
-    connection: Connection, table: Table, names: Sequence[str], rows: Rows
-) -> list[int]:
-    """Insert ``rows``, which the database numbers, and return their ids in order; MariaDB only.
+def write_numbered(connection: Connection, sheet: Sheet) -> list[int]:
+    """Insert the rows, which the database numbers, and return their ids in order; MariaDB only.
 
     One statement that says its rows gets consecutive ids, also where the cluster leaves gaps
     between those of its nodes (``auto_increment_increment``).
     """
-    if not rows:
-        return []
     step = connection.exec_driver_sql("SELECT @@auto_increment_increment").scalar_one()
-    rows = _for_driver(connection, table, names, rows)
+    into = _into(connection, sheet.table, sheet.names)
     ids: list[int] = []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        for first, count in _insert_in_mariadb(connection, _into(connection, table, names), some):
+    for start in range(0, len(sheet.content), ROWS_AT_ONCE):
+        some = sheet.content[start : start + ROWS_AT_ONCE]
+        for first, count in _insert_in_mariadb(connection, into, some):
             ids.extend(range(first, first + count * step, step))
     return ids
 
 
-def _copy(connection: Connection, statement: str, rows: Rows) -> None:
+def _with_ids(rows: Sequence[str], delimiter: str, lead_ids: Sequence[int] | None) -> Sequence[str]:
+    if lead_ids is None:
+        return rows
+    return list(map(delimiter.join, zip(rows, map(str, lead_ids), strict=True)))
+
+
+def _copy(connection: Connection, statement: str, rows: Sequence[str]) -> None:
     with (
         driver_of(connection, statement) as driver,
         driver.cursor().copy(statement) as copy,
     ):
-        for values in rows:
-            copy.write_row(values)
+        # All at once: with each piece the driver gives way to the thread that reads on.
+        copy.write("\n".join(rows))
 
 
-def _insert_in_sqlite(connection: Connection, into: str, rows: Rows) -> None:
+def _insert_in_sqlite(connection: Connection, into: str, rows: Sequence[Column]) -> None:
     width = len(rows[0])
     one = f"({', '.join('?' * width)})"
     driver: Any = connection.connection.driver_connection
@@ -82,14 +125,14 @@ def _insert_in_sqlite(connection: Connection, into: str, rows: Rows) -> None:
         )
 
 
-def _insert_in_mariadb(connection: Connection, into: str, rows: Rows) -> list[tuple[int, int]]:
+def _insert_in_mariadb(
+    connection: Connection, into: str, rows: Sequence[str]
+) -> list[tuple[int, int]]:
     """Return for each statement its first id and its number of rows."""
-    statement = f"INSERT INTO {into} VALUES "  # noqa: S608 own names
-    with driver_of(connection, statement) as driver, driver.cursor() as cursor:
-        # Column by column: value by value, as the driver does it, takes three times as long.
-        columns = [_literals(cursor, column) for column in zip(*rows, strict=True)]
-        values = "), (".join(map(", ".join, zip(*columns, strict=True)))
-        if len(values) <= MOST_CHARACTERS or len(rows) == 1:
+    values = "), (".join(rows)
+    if len(values) <= MOST_CHARACTERS or len(rows) == 1:
+        statement = f"INSERT INTO {into} VALUES "  # noqa: S608 own names
+        with driver_of(connection, statement) as driver, driver.cursor() as cursor:
             cursor.execute(f"{statement}({values})")
             return [(int(cursor.lastrowid or 0), len(rows))]
     half = len(rows) // 2
@@ -99,19 +142,54 @@ def _insert_in_mariadb(connection: Connection, into: str, rows: Rows) -> list[tu
     ]
 
 
-def _literals(cursor: Any, column: Sequence[Any]) -> Sequence[str]:
-    """Return the values of ``column`` as they are written into a statement of MariaDB."""
-    kinds = {type(value) for value in column if value is not None}
+# Both go column by column: value by value, as the drivers do it, takes three times as long.
+def _copied(column: Column) -> Sequence[str]:
+    """Return the values of ``column`` as PostgreSQL reads them in the text of a COPY."""
+    kinds = _kinds(column)
     if kinds == {str}:
-        whole = "".join(filter(None, column))
-        if any(each in whole for each in _ESCAPED):
-            column = [value and escape_string(value) for value in column]
-        return ["NULL" if value is None else f"'{value}'" for value in column]
+        is_plain = not _has_any(_MARKS_OF_A_COPY, column)
+        if is_plain and None not in column:
+            return column
+        return _each(column, str if is_plain else _marked, none=r"\N")
     if kinds == {bytes}:
-        return ["NULL" if value is None else f"X'{value.hex()}'" for value in column]
-    if kinds <= {int, float}:
-        return ["NULL" if value is None else repr(value) for value in column]
-    return [cursor.mogrify("%s", (value,)) for value in column]
+        return _each(column, lambda value: rf"\\x{value.hex()}", none=r"\N")
+    if kinds <= _NUMBERS:
+        return _each(column, repr, none=r"\N")
+    dumper_of = Transformer().get_dumper
+    return _each(
+        column,
+        lambda value: _marked(bytes(dumper_of(value, PyFormat.TEXT).dump(value) or b"").decode()),
+        none=r"\N",
+    )
+
+
+def _literals(column: Column) -> Sequence[str]:
+    """Return the values of ``column`` as they are written into a statement of MariaDB."""
+    kinds = _kinds(column)
+    if kinds == {str} and not _has_any(_MARKS_OF_A_LITERAL, column):
+        return _each(column, "'{}'".format, none="NULL")
+    if kinds == {bytes}:
+        return _each(column, lambda value: f"X'{value.hex()}'", none="NULL")
+    if kinds <= _NUMBERS:
+        return _each(column, repr, none="NULL")
+    return _each(column, lambda value: escape_item(value, "utf8mb4"), none="NULL")
+
+
+def _kinds(column: Column) -> set[type]:
+    return set(map(type, column)) - {NoneType}
+
+
+def _has_any(marks: str, column: Column) -> bool:
+    whole = "".join(filter(None, column))
+    return any(mark in whole for mark in marks)
+
+
+def _each(column: Column, write: Callable[[Any], Any], *, none: str | None) -> list[Any]:
+    return [none if value is None else write(value) for value in column]
+
+
+def _marked(text: str) -> str:
+    return text.translate(_MARKED)
 
 
 def _into(connection: Connection, table: Table, names: Sequence[str]) -> str:
@@ -119,30 +197,12 @@ def _into(connection: Connection, table: Table, names: Sequence[str]) -> str:
     return f"{table.name} ({', '.join(map(quote, names))})"
 
 
-def _for_driver(connection: Connection, table: Table, names: Sequence[str], rows: Rows) -> Rows:
-    """Return ``rows`` as the driver takes them: as SQLAlchemy itself would bind their values."""
-    converts = {
-        at: convert
-        for at, name in enumerate(names)
-        if (convert := _convert(connection, table, name)) is not None
-    }
-    if not converts:
-        return rows
-    columns = list(zip(*rows, strict=True))
-    for at, convert in converts.items():
-        columns[at] = tuple(convert(columns[at]))
-    return list(zip(*columns, strict=True))
-
-
-def _convert(connection: Connection, table: Table, name: str) -> Convert | None:
-    adapt = adapter(table.c[name], connection.dialect)
+def _adapted(column: Column, adapt: Callable[[Any], Any] | None) -> Column:
     if adapt is None:
-        return None
+        return column
     if adapt is as_json:
         # A text is one that was made already: most leads of a batch have the same trace.
-        return _each(lambda value: value if isinstance(value, str) else as_json(value))
-    return _each(adapt)
-
-
-def _each(adapt: Callable[[Any], Any]) -> Convert:
-    return lambda column: [None if value is None else adapt(value) for value in column]
+        return _each(
+            column, lambda each: each if isinstance(each, str) else as_json(each), none=None
+        )
+    return _each(column, adapt, none=None)

@@ -100,14 +100,21 @@ def decide(
     return _decision(post, found, stored, rules, connection)
 
 
-def decide_new(post: Post, found: Found, connection: Connection) -> Decision:
+def decide_new(
+    post: Post,
+    found: Found,
+    connection: Connection,
+    *,
+    keys: Mapping[bytes, str] | None = None,
+) -> Decision:
     """Return what the plain insert ``post`` does whose external id was looked up already.
 
-    Raises ExternalIdTaken, and what plugins refuse.
+    ``keys`` are those that the lead then has, where the caller makes them. Raises ExternalIdTaken,
+    and what plugins refuse.
     """
     if found.taken_by is not None:
         raise ExternalIdTaken(found.taken_by)
-    return _decision(post, found, None, (), connection)
+    return _decision(post, found, None, (), connection, new_keys=keys)
 
 
 def decide_unmatched(post: Post, connection: Connection) -> Decision:
@@ -125,6 +132,8 @@ def _decision(
     stored: Stored | None,
     rules: Sequence[MatchRule],
     connection: Connection,
+    *,
+    new_keys: Mapping[bytes, str] | None = None,
 ) -> Decision:
     parsed, system = post.parsed, post.system
     changes = _settled(post, found, stored, connection)
@@ -154,11 +163,13 @@ def _decision(
             if name in later and (name in changes or name not in guarded.changed)
         )
         planned = guarded
-    row = dict(stored.row) if stored else post.defaults
-    old_keys, new_keys = {}, {}
-    if planned.values:
-        old_keys = post.keys_of(values_of(row)) if stored else {}
-        new_keys = post.keys_of(values_of({**row, **planned.values}))
+    old_keys: Mapping[bytes, str] = {}
+    if new_keys is None:
+        new_keys = {}
+        if planned.values:
+            row = dict(stored.row) if stored else post.defaults
+            old_keys = post.keys_of(values_of(row)) if stored else {}
+            new_keys = post.keys_of(values_of({**row, **planned.values}))
     claims = found.match.digests
     if rules or stored is not None:
         # Keys that stay need no claim: who finds the lead by one waits for the lock on its row.

@@ -133,9 +133,9 @@ def attach(engine: Engine, vault: Vault) -> None:
     engine.update_execution_options(**{_OPTION: vault})
 
 
-def vault_of(connection: Connection) -> Vault:
-    """Return the vault of the system whose connection this is."""
-    vault: Vault = connection.get_execution_options()[_OPTION]
+def vault_of(bind: Connection | Engine) -> Vault:
+    """Return the vault of the system whose connection or engine this is."""
+    vault: Vault = bind.get_execution_options()[_OPTION]
     return vault
 
 
