@@ -205,7 +205,9 @@ def _job(
             decision = decide(whole, connection, lock=lock, seen=seen)
         missing = decision.claims - held
         if missing and claims.are_needed(connection):
-            raise claims.Unclaimed(missing)
+            if beside is None:
+                raise claims.Unclaimed(missing)
+            claims.take_more(connection, missing)
         lead_id = _write(connection, whole, decision, prepared, beside)
         told = _told(whole, decision, prepared, lead_id)
         return Done(told, lead_id, frozenset(decision.old_keys.keys() | decision.new_keys))
