@@ -147,7 +147,7 @@ def test_batch_sees_what_is_committed_whatever_the_server_prefers(
     with database.connect_for_good(engine) as connection:
         connection.exec_driver_sql("SET default_transaction_isolation = 'serializable'")
         connection.exec_driver_sql("SET standard_conforming_strings = off")
-        assert claims.begin_soon(connection, [bytes(16)], [bytes(16)]) == {}
+        assert claims.begin_soon(connection, [bytes(16)], [bytes(16)]) == ({}, {})
         found = connection.exec_driver_sql("SHOW transaction_isolation").scalar_one()
         held = connection.execute(select(MatchClaim.__table__.c.digest)).scalars().all()
         connection.exec_driver_sql("ROLLBACK")

@@ -11,7 +11,7 @@ from stored_rows import add, rows
 
 from gateway.database import reading
 from gateway.models import Lead, LeadTag
-from gateway.store.lead_rows import Lock, read_rows, read_tags
+from gateway.store.lead_rows import Lock, read_holders, read_rows, read_tags
 from gateway.store.vault import vault_of
 from gateway.testing import Gateway
 from tests.test_sealing import KEYS
@@ -41,7 +41,7 @@ def test_both_ways_read_the_same_rows(gateway: Gateway, form: dict[str, str]) ->
         open_row = vault_of(connection).open_row
         statement = select(table).where(table.c.lead_id.in_(ids)).order_by(table.c.lead_id)
         plainly = [dict(open_row(row)) for row in connection.execute(statement).mappings()]
-        for lock in (Lock.NONE, Lock.WAIT, Lock.NOWAIT):
+        for lock in Lock:
             found = read_rows(connection, [*ids, 10**9], lock=lock)
             found.sort(key=lambda row: row["lead_id"])
             assert found == plainly
@@ -61,3 +61,11 @@ def test_no_lead_has_no_row(gateway: Gateway) -> None:
     with reading(gateway.system.engine) as connection:
         assert read_rows(connection, [10**9], lock=Lock.WAIT) == []
         assert read_tags(connection, [10**9]) == {}
+
+
+def test_external_ids_find_their_leads_byte_for_byte(gateway: Gateway) -> None:
+    sent = ["E-1", "e-1", "É'\\", "E-1 "]
+    ids = {each: add(gateway, full_name="Ann Lee", external_id=each) for each in sent[:3]}
+    with reading(gateway.system.engine) as connection:
+        assert read_holders(connection, sent) == ids
+        assert read_holders(connection, []) == {}

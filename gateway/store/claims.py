@@ -16,6 +16,7 @@ from gateway import database
 from gateway.driver import driver_of
 from gateway.matching import KNOWN_ON_POSTGRESQL, by_digest, known
 from gateway.models import MatchClaim
+from gateway.store.lead_rows import HOLDERS_ON_POSTGRESQL, read_holders
 
 COMMON = bytes(16)
 """A claim that posts take beside their own when they have met other keys at every attempt.
@@ -94,9 +95,12 @@ def take(connection: Connection, digests: Iterable[bytes]) -> None:
 
 
 def begin_soon(
-    connection: Connection, digests: Iterable[bytes], keys: Iterable[bytes]
-) -> dict[bytes, list[int]]:
-    """Begin a transaction with what ``take`` does, and return what ``known`` then does.
+    connection: Connection,
+    digests: Iterable[bytes],
+    keys: Collection[bytes],
+    external_ids: Collection[str] = (),
+) -> tuple[dict[bytes, list[int]], dict[str, int]]:
+    """Begin a transaction with what ``take`` does; return what ``known`` and ``read_holders`` do.
 
     It raises where to take them lasts longer than ``database.TOGETHER_SECONDS``; the transaction is
     then of no use any more. On PostgreSQL its later statements wait no longer, either.
@@ -108,17 +112,22 @@ def begin_soon(
     if connection.dialect.name != "postgresql":
         if are_needed(connection):
             _hold(connection, digests, soon=True)
-        return known(connection, keys)
-    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+        return known(connection, keys), read_holders(connection, external_ids)
+    patience = f"'{database.patience(soon=True)}'"
+    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", f"SET LOCAL lock_timeout = {patience}"]
     for some in _in_order(digests):
-        patience = f"'{database.patience(soon=True)}'"
         statements.append(_with_digests(_ON_POSTGRESQL, some).replace("$2", patience))
-    statements.append(_with_digests(KNOWN_ON_POSTGRESQL, sorted(set(keys))))
+    if keys:
+        statements.append(_with_digests(KNOWN_ON_POSTGRESQL, sorted(keys)))
+    if external_ids:
+        sent = (each.encode() for each in sorted(external_ids))
+        statements.append(_with_digests(HOLDERS_ON_POSTGRESQL, sent))
     with driver_of(connection, "claims") as driver:
-        cursor = driver.execute("; ".join(statements), prepare=False)
-        while cursor.nextset():
-            pass
-        return by_digest(cursor.fetchall())
+        found = _results(driver.execute("; ".join(statements), prepare=False))
+        return (
+            by_digest(next(found)) if keys else {},
+            dict(next(found)) if external_ids else {},
+        )
 
 
 def take_more(connection: Connection, digests: Collection[bytes]) -> None:
@@ -157,7 +166,16 @@ def _take_more_on_mariadb(cursor: Any, wanted: Sequence[bytes]) -> bool:
 def _with_digests(statement: str, digests: Iterable[bytes]) -> str:
     # So written it does not rest on standard_conforming_strings.
     written = ", ".join([rf"E'\\x{each.hex()}'" for each in digests])
-    return statement.replace("$1", f"ARRAY[{written}]")
+    return statement.replace("$1", f"ARRAY[{written}]::bytea[]")
+
+
+def _results(cursor: Any) -> Iterator[list[Any]]:
+    """Yield the rows of each statement of a text that gives some."""
+    is_one = True
+    while is_one:
+        if cursor.description is not None:
+            yield cursor.fetchall()
+        is_one = cursor.nextset()
 
 
 def _hold(connection: Connection, digests: Iterable[bytes], *, soon: bool) -> None:

@@ -53,6 +53,13 @@ class Decision(NamedTuple):
         """``create`` or ``update``."""
         return CREATE if self.stored is None else UPDATE
 
+    @property
+    def touched(self) -> frozenset[bytes]:
+        """All by which the lead was found or will be: its keys, and an external id that is new."""
+        keys = frozenset(self.old_keys.keys() | self.new_keys)
+        added = self.plan.new_external_id
+        return keys if added is None else keys | {external_id_digest(added)}
+
     def trace(self) -> dict[str, Any]:
         """Return why, for the journal, the lead and a dry run: ready for JSON."""
         match = self.found.match
@@ -111,11 +118,13 @@ def decide_new(post: Post, found: Found, connection: Connection) -> Decision:
 
 
 def decide_unmatched(post: Post, connection: Connection) -> Decision:
-    """Return what ``decide`` does where the rules that ``post`` asks for find no lead."""
-    if not is_plain_insert(post.parsed):
-        return decide(post, connection)
+    """Return what ``decide`` does with an insert whose external id and rules find no lead."""
     rules = chosen_rules(post.parsed, post.system)
-    found = Found(match=no_match(post.keys_by(rules), rules)) if rules else NOBODY
+    found = NOBODY
+    if rules or not is_plain_insert(post.parsed):
+        match = no_match(post.keys_by(rules), rules) if rules else NOBODY.match
+        is_new = post.parsed.changes.get("external_id") is not None
+        found = Found(match=match, new_external_id=is_new)
     return _decision(post, found, None, rules, connection)
 
 

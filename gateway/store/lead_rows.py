@@ -1,4 +1,4 @@
-"""The rows of stored leads, and their tags: read past SQLAlchemy's statements.
+"""The rows of stored leads, their tags and external ids: read past SQLAlchemy's statements.
 
 To bind a statement and to take a wide result apart took SQLAlchemy longer than the database.
 """
@@ -20,6 +20,12 @@ Row = dict[str, Any]
 _columns = tuple(Lead.__table__.c)
 _names = tuple(column.name for column in _columns)
 
+HOLDERS_ON_POSTGRESQL = """
+    SELECT external_id, lead_id FROM lead_external_id
+    WHERE external_id = ANY(ARRAY(SELECT convert_from(sent, 'UTF8') FROM unnest($1) AS each(sent)))
+"""
+"""What ``read_holders`` reads, of ids that are given as bytes."""
+
 
 class Lock(Enum):
     """Whether a lead that is read is locked until the transaction ends, and is waited for."""
@@ -28,6 +34,8 @@ class Lock(Enum):
     WAIT = " FOR UPDATE"
     NOWAIT = " FOR UPDATE NOWAIT"
     """Raises where somebody else holds it."""
+    SKIP = " FOR UPDATE SKIP LOCKED"
+    """It is passed over where somebody else holds it."""
 
 
 def read_rows(connection: Connection, lead_ids: Collection[int], *, lock: Lock) -> list[Row]:
@@ -53,15 +61,26 @@ def read_tags(connection: Connection, lead_ids: Collection[int]) -> dict[int, li
     return tags
 
 
+def read_holders(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
+    """Return which leads those of ``external_ids`` find that find one."""
+    if not external_ids:
+        return {}
+    if connection.dialect.name == "postgresql":
+        sent = [each.encode() for each in sorted(external_ids)]
+        with driver_of(connection, "a look-up of external ids") as driver:
+            return dict(RawCursor(driver).execute(HOLDERS_ON_POSTGRESQL, (sent,)).fetchall())
+    return dict(_fetch(connection, _holders_statement, external_ids))
+
+
 def _fetch(
     connection: Connection,
     statement_of: Callable[..., str],
-    lead_ids: Collection[int],
+    wanted: Collection[Any],
     *more: Any,
-) -> Sequence[Sequence[Any]]:
-    dialect, ids = connection.dialect, sorted(lead_ids)
+) -> Sequence[Any]:
+    dialect, ids = connection.dialect, sorted(wanted)
     with driver_of(connection, "a look-up of leads") as driver:
-        found: Sequence[Sequence[Any]]
+        found: Sequence[Any]
         if dialect.name == "postgresql":
             # A text that is always the same, so that the plan is kept.
             statement = statement_of(dialect, "= ANY($1::bigint[])", *more)
@@ -87,6 +106,11 @@ def _row_statement(dialect: Dialect, among: str, lock: Lock) -> str:
 def _tags_statement(dialect: Dialect, among: str) -> str:
     position = dialect.identifier_preparer.quote("position")
     return f"SELECT lead_id, label FROM lead_tag WHERE lead_id {among} ORDER BY {position}"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _holders_statement(_: Dialect, among: str) -> str:
+    return f"SELECT external_id, lead_id FROM lead_external_id WHERE external_id {among}"  # noqa: S608
 
 
 @lru_cache(maxsize=16)

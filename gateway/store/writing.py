@@ -49,16 +49,15 @@ def read_lead(
     return Stored(row=rows[0], tags=tags.get(lead_id, ()))
 
 
-def lock_leads(
+def lock_free_leads(
     connection: Connection, lead_ids: Collection[int], *, with_tags: Collection[int]
 ) -> dict[int, Stored]:
-    """Return the leads that there are by id, locked; of those in ``with_tags`` their tags, too.
-
-    Raises where somebody else holds one.
-    """
+    """Return by id the leads that nobody else holds, locked; of those in ``with_tags`` their tags,
+    too."""
     if not lead_ids:
         return {}
-    rows = read_rows(connection, lead_ids, lock=Lock.NOWAIT)
+    rows = read_rows(connection, lead_ids, lock=Lock.SKIP)
+    with_tags = [row["lead_id"] for row in rows if row["lead_id"] in with_tags]
     tags = read_tags(connection, with_tags) if with_tags else {}
     return {row["lead_id"]: Stored(row=row, tags=tags.get(row["lead_id"], ())) for row in rows}
 
