@@ -11,7 +11,13 @@ from stored_rows import add, rows
 
 from gateway.database import reading
 from gateway.models import Lead, LeadTag
-from gateway.store.lead_rows import Lock, read_holders, read_rows, read_tags
+from gateway.store.lead_rows import (
+    HOLDERS_ON_POSTGRESQL,
+    Lock,
+    read_holders,
+    read_rows,
+    read_tags,
+)
 from gateway.store.vault import vault_of
 from gateway.testing import Gateway
 from tests.test_sealing import KEYS
@@ -69,3 +75,14 @@ def test_external_ids_find_their_leads_byte_for_byte(gateway: Gateway) -> None:
     with reading(gateway.system.engine) as connection:
         assert read_holders(connection, sent) == ids
         assert read_holders(connection, []) == {}
+
+
+def test_external_ids_are_found_by_their_index(gateway: Gateway) -> None:
+    if gateway.system.engine.dialect.name != "postgresql":
+        pytest.skip("only there is a text made of bytes, and its collation could be another")
+    statement = HOLDERS_ON_POSTGRESQL.replace("$1", "'{}'::bytea[]")
+    with reading(gateway.system.engine) as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}").scalars().all()
+        connection.exec_driver_sql("RESET enable_seqscan")
+    assert any("pk_lead_external_id" in line for line in plan), plan

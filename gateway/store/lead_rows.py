@@ -22,7 +22,9 @@ _names = tuple(column.name for column in _columns)
 
 HOLDERS_ON_POSTGRESQL = """
     SELECT external_id, lead_id FROM lead_external_id
-    WHERE external_id = ANY(ARRAY(SELECT convert_from(sent, 'UTF8') FROM unnest($1) AS each(sent)))
+    WHERE external_id = ANY(ARRAY(
+        SELECT convert_from(sent, 'UTF8') COLLATE "default" FROM unnest($1) AS each(sent)
+    ))
 """
 """What ``read_holders`` reads, of ids that are given as bytes."""
 
