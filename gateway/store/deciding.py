@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from gateway.contract import MatchRule, Parsed
 from gateway.errors import ExternalIdTaken
-from gateway.matching import no_match
+from gateway.matching import keys_of, no_match
+from gateway.matching.rules import touched
 from gateway.store import late
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import values_of
@@ -32,7 +33,8 @@ CREATE, UPDATE = "create", "update"
 
 
 class Decision(NamedTuple):
-    """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
+    """The lead as stored (``None``: a new one), what becomes of it, and what keys it had and has:
+    of one that is there by those rules alone that a change may touch.
 
     ``changes`` are those of the post that count, as the plugins left them; ``held_back`` are the
     fields that a late post must leave as they are. ``claims`` are the digests that must be held for
@@ -163,11 +165,13 @@ def _decision(
             if name in later and (name in changes or name not in guarded.changed)
         )
         planned = guarded
-    row = dict(stored.row) if stored else post.defaults
     old_keys, new_keys = {}, {}
-    if planned.values:
-        old_keys = post.keys_of(values_of(row)) if stored else {}
-        new_keys = post.keys_of(values_of({**row, **planned.values}))
+    if stored is None:
+        if planned.values:
+            new_keys = post.keys_of(values_of({**post.defaults, **planned.values}))
+    elif planned.values and (rules_touched := touched(system.match_rules, planned.changed)):
+        old_keys = keys_of(values_of(stored.row), rules_touched)
+        new_keys = keys_of(values_of({**stored.row, **planned.values}), rules_touched)
     claims = found.match.digests
     if rules or stored is not None:
         # Keys that stay need no claim: who finds the lead by one waits for the lock on its row.
