@@ -230,7 +230,7 @@ def _write(
     if decision.stored is None:
         rows = fast.Rows(connection.engine)
         _write_rows(rows.as_connection(), post, decision, prepared)
-        (lead_id,) = fast.write(connection, [rows])
+        (lead_id,) = fast.write(connection, [rows], soon=beside is not None)
         return lead_id
     more = beside.rows if beside else fast.MoreRows(connection)
     lead_id = _write_rows(more.as_connection(), post, decision, prepared)
