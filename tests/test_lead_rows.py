@@ -15,8 +15,7 @@ from gateway.store.lead_rows import (
     HOLDERS_ON_POSTGRESQL,
     Lock,
     read_holders,
-    read_rows,
-    read_tags,
+    read_leads,
 )
 from gateway.store.vault import vault_of
 from gateway.testing import Gateway
@@ -48,13 +47,14 @@ def test_both_ways_read_the_same_rows(gateway: Gateway, form: dict[str, str]) ->
         statement = select(table).where(table.c.lead_id.in_(ids)).order_by(table.c.lead_id)
         plainly = [dict(open_row(row)) for row in connection.execute(statement).mappings()]
         for lock in Lock:
-            found = read_rows(connection, [*ids, 10**9], lock=lock)
+            wanted = [*ids, 10**9]
+            found, tags = read_leads(connection, wanted, with_tags=wanted, lock=lock)
+            assert (found, {}) == read_leads(connection, wanted, with_tags=(), lock=lock)
             found.sort(key=lambda row: row["lead_id"])
             assert found == plainly
             assert [{k: type(v) for k, v in row.items()} for row in found] == [
                 {k: type(v) for k, v in row.items()} for row in plainly
             ]
-        tags = read_tags(connection, ids)
     labels = [
         [row["label"] for row in sorted(rows(gateway, LeadTag), key=lambda row: row["position"])
          if row["lead_id"] == lead_id]
@@ -65,8 +65,7 @@ def test_both_ways_read_the_same_rows(gateway: Gateway, form: dict[str, str]) ->
 
 def test_no_lead_has_no_row(gateway: Gateway) -> None:
     with reading(gateway.system.engine) as connection:
-        assert read_rows(connection, [10**9], lock=Lock.WAIT) == []
-        assert read_tags(connection, [10**9]) == {}
+        assert read_leads(connection, [10**9], with_tags=[10**9], lock=Lock.WAIT) == ([], {})
 
 
 def test_external_ids_find_their_leads_byte_for_byte(gateway: Gateway) -> None:
