@@ -88,6 +88,22 @@ def test_poison_post_costs_its_neighbours_nothing(
     assert keys_are_right(gateway)
 
 
+def test_poison_update_costs_its_neighbours_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if gateway.system.engine.dialect.name == "sqlite":
+        pytest.skip("its trigger refuses new leads only")
+    ids = [gateway.send(full_name="Ann Lee", external_id=f"E-{n}").lead_id for n in range(8)]
+    posts = [{"mode": "update", "external_id": f"E-{n}", "company": f"{n}"} for n in range(8)]
+    posts[4]["company"] = POISON
+    answers = held_back(gateway, monkeypatch, posts)
+    assert [answer.status for answer in answers] == [0] * 4 + [1] + [0] * 3
+    companies = {row["lead_id"]: row["company"] for row in rows(gateway, Lead)}
+    assert [companies[each] for each in ids] == [*"0123", None, *"567"]
+    outcomes = sorted(row["outcome"] for row in rows(gateway, Submission))
+    assert outcomes == ["accepted"] * 16 + ["failed"]
+
+
 def test_of_many_posts_only_those_that_the_database_refuses_fail(gateway: Gateway) -> None:
     posts = [{"full_name": f"Ann {n}", "note": "n"} for n in range(200)]
     for post in posts[::20]:

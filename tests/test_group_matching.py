@@ -14,7 +14,7 @@ from gateway.commands.lead_set import CREATED, UPDATED
 from gateway.database import LOCK_SECONDS
 from gateway.matching import keys_of
 from gateway.models import Lead, MatchKey, Pool
-from gateway.store import claims
+from gateway.store import claims, fast
 from gateway.store.group import Group
 from gateway.testing import Gateway
 from tests.test_group import held_back
@@ -84,6 +84,39 @@ def test_stored_lead_is_found_among_posts_that_find_nobody(
     assert keys_are_right(gateway)
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_updates_share_a_transaction(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    """Whose lead somebody holds comes by itself, and the others need not."""
+    one_writer = gateway.system.engine.dialect.name == "sqlite"
+    ids = [gateway.send(full_name="Ann", external_id=f"E-{n}").lead_id for n in range(8)]
+    posts = [{"mode": "update", "external_id": f"E-{n}", "company": f"{n}"} for n in range(6)]
+    posts += [{"mode": "update", "lead_id": str(each), "company": "by id"} for each in ids[6:]]
+    sizes: list[int] = []
+    add = fast.add
+
+    def counted(connection: Connection, rows: Any, **options: Any) -> None:
+        sizes.append(len(rows))
+        add(connection, rows, **options)
+
+    monkeypatch.setattr(fast, "add", counted)
+
+    def hold(connection: Connection) -> None:
+        if held and not one_writer:
+            lead = select(Lead.lead_id).where(Lead.lead_id == ids[6])
+            connection.execute(lead.with_for_update())
+
+    with ThreadPoolExecutor(1) as sender, holding(gateway, hold):
+        running = sender.submit(held_back, gateway, monkeypatch, posts)
+        wait([running], timeout=2 if held and not one_writer else LONG)
+    answers = running.result(LONG)
+    assert [answer.lead_id for answer in answers] == ids
+    assert sizes == ([7, 1] if held and not one_writer else [8])
+    companies = {row["lead_id"]: row["company"] for row in rows(gateway, Lead)}
+    assert [companies[each] for each in ids] == [*"012345", "by id", "by id"]
+
+
 @contextmanager
 def holding(gateway: Gateway, hold: Callable[[Connection], Any]) -> Iterator[None]:
     with gateway.system.engine.connect() as connection:
@@ -92,7 +125,9 @@ def holding(gateway: Gateway, hold: Callable[[Connection], Any]) -> Iterator[Non
         connection.rollback()
 
 
-@pytest.mark.parametrize("what", ["claim", "row", "pool", "pool of a plain insert"])
+@pytest.mark.parametrize(
+    "what", ["claim", "row", "row of an update", "pool", "pool of a plain insert"]
+)
 def test_what_somebody_holds_for_long_stops_only_who_needs_it(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -104,11 +139,13 @@ def test_what_somebody_holds_for_long_stops_only_who_needs_it(
     posts[5] = {"full_name": "Ann Lee"}
     if what == "pool of a plain insert":
         posts = [{"full_name": f"Ann {n}"} for n in range(8)]
+    if what == "row of an update":
+        posts[3] = {"mode": "update", "lead_id": str(known), "company": "New"}
     if "pool" in what:
         posts[3] |= {"pool": "One", "phone": "503-555-0199"}
 
     def hold(connection: Connection) -> None:
-        if what == "row":
+        if "row" in what:
             lead = select(Lead.lead_id).where(Lead.lead_id == known)
             connection.execute(lead.with_for_update())
         elif what == "claim":

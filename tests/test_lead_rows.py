@@ -11,7 +11,12 @@ from stored_rows import add, rows
 
 from gateway.database import reading
 from gateway.models import Lead, LeadTag
-from gateway.store.lead_rows import Lock, read_rows, read_tags
+from gateway.store.lead_rows import (
+    HOLDERS_ON_POSTGRESQL,
+    Lock,
+    read_holders,
+    read_leads,
+)
 from gateway.store.vault import vault_of
 from gateway.testing import Gateway
 from tests.test_sealing import KEYS
@@ -41,14 +46,15 @@ def test_both_ways_read_the_same_rows(gateway: Gateway, form: dict[str, str]) ->
         open_row = vault_of(connection).open_row
         statement = select(table).where(table.c.lead_id.in_(ids)).order_by(table.c.lead_id)
         plainly = [dict(open_row(row)) for row in connection.execute(statement).mappings()]
-        for lock in (Lock.NONE, Lock.WAIT, Lock.NOWAIT):
-            found = read_rows(connection, [*ids, 10**9], lock=lock)
+        for lock in Lock:
+            wanted = [*ids, 10**9]
+            found, tags = read_leads(connection, wanted, with_tags=wanted, lock=lock)
+            assert (found, {}) == read_leads(connection, wanted, with_tags=(), lock=lock)
             found.sort(key=lambda row: row["lead_id"])
             assert found == plainly
             assert [{k: type(v) for k, v in row.items()} for row in found] == [
                 {k: type(v) for k, v in row.items()} for row in plainly
             ]
-        tags = read_tags(connection, ids)
     labels = [
         [row["label"] for row in sorted(rows(gateway, LeadTag), key=lambda row: row["position"])
          if row["lead_id"] == lead_id]
@@ -59,5 +65,23 @@ def test_both_ways_read_the_same_rows(gateway: Gateway, form: dict[str, str]) ->
 
 def test_no_lead_has_no_row(gateway: Gateway) -> None:
     with reading(gateway.system.engine) as connection:
-        assert read_rows(connection, [10**9], lock=Lock.WAIT) == []
-        assert read_tags(connection, [10**9]) == {}
+        assert read_leads(connection, [10**9], with_tags=[10**9], lock=Lock.WAIT) == ([], {})
+
+
+def test_external_ids_find_their_leads_byte_for_byte(gateway: Gateway) -> None:
+    sent = ["E-1", "e-1", "É'\\", "E-1 "]
+    ids = {each: add(gateway, full_name="Ann Lee", external_id=each) for each in sent[:3]}
+    with reading(gateway.system.engine) as connection:
+        assert read_holders(connection, sent) == ids
+        assert read_holders(connection, []) == {}
+
+
+def test_external_ids_are_found_by_their_index(gateway: Gateway) -> None:
+    if gateway.system.engine.dialect.name != "postgresql":
+        pytest.skip("only there is a text made of bytes, and its collation could be another")
+    statement = HOLDERS_ON_POSTGRESQL.replace("$1", "'{}'::bytea[]")
+    with reading(gateway.system.engine) as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}").scalars().all()
+        connection.exec_driver_sql("RESET enable_seqscan")
+    assert any("pk_lead_external_id" in line for line in plan), plan

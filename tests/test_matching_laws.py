@@ -13,6 +13,7 @@ from gateway import registry
 from gateway.commands import COMMANDS
 from gateway.contract import MatchRule
 from gateway.matching import keys_of
+from gateway.matching.rules import touched
 from gateway.models import Lead, LeadChange, MatchKey
 from gateway.testing import Gateway
 
@@ -42,7 +43,33 @@ WHOLE = {
     "vin": "1HGCM82633A004352",
 }
 
+ALL = [*WHOLE, "full_name", "company", "city", "zip", "tags", "notes"]
+
 # --- keys
+
+
+class Noted(dict[str, Any]):
+    """A lead that notes which of its fields are asked for."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@given(empty=st.sets(st.sampled_from(sorted(WHOLE))), changed=st.sets(st.sampled_from(ALL)))
+def test_rules_that_a_change_cannot_touch_ask_for_none_of_its_fields(
+    empty: set[str], changed: set[str]
+) -> None:
+    left = RULES.keys() - {rule.name for rule in touched(RULES, changed)}
+    for name in left:
+        lead = Noted({**WHOLE, **dict.fromkeys(empty)})
+        keys_of(lead, [RULES[name]])
+        assert lead.asked.isdisjoint(changed)
+        assert lead.asked
 
 
 def keys(lead: Mapping[str, Any]) -> dict[str, set[bytes]]:

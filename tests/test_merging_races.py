@@ -42,11 +42,11 @@ def before(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]
             del waiting[threading.get_ident()]
             act()
 
-    def read_rows(*arguments: Any, **options: Any) -> Any:
+    def read_leads(*arguments: Any, **options: Any) -> Any:
         look(None, None, LOCK_LEAD)
-        return lead_rows.read_rows(*arguments, **options)
+        return lead_rows.read_leads(*arguments, **options)
 
-    monkeypatch.setattr(writing, "read_rows", read_rows)
+    monkeypatch.setattr(writing, "read_leads", read_leads)
     event.listen(gateway.system.engine, "before_cursor_execute", look)
     yield watch
     event.remove(gateway.system.engine, "before_cursor_execute", look)

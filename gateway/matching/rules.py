@@ -1,6 +1,6 @@
 """The rules that every system has, registered by the hook that plugins use for theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from config import Settings
@@ -18,6 +18,24 @@ from gateway.normal import (
 )
 
 Lead = Mapping[str, Any]
+
+_NAME, _PHONES = {"first_name", "last_name"}, {"phone", "cell"}
+_READS: Mapping[str, Set[str]] = {
+    "match_name_and_address": _NAME | {"address", "address_2"},
+    "match_name_and_phone": _NAME | _PHONES,
+    "match_email": {"email"},
+    "match_phone": _PHONES,
+}
+"""What the keys of each of our rules are made of; no plugin may have a rule of such a name."""
+
+
+def touched(rules: Mapping[str, MatchRule], changed: Collection[str]) -> list[MatchRule]:
+    """Return those of ``rules``, by name, that may give other keys where these fields change."""
+    return [
+        rule
+        for name, rule in rules.items()
+        if name not in _READS or not _READS[name].isdisjoint(changed)
+    ]
 
 
 @hookimpl

@@ -28,9 +28,9 @@ from gateway.store.history import record_changes
 from gateway.store.jobs import CLEAN, Beside, Done, Job, Ready
 from gateway.store.keys import write_keys
 from gateway.store.lead_rows import Lock
-from gateway.store.locating import chosen_rules
 from gateway.store.pools import with_pool
 from gateway.store.posts import Post
+from gateway.store.sight import Wanted, can_share, wanted_of
 from gateway.store.telling import event_of
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
@@ -118,60 +118,55 @@ def _write_claimed(post: Post, prepared: _Prepared) -> Outcome:
     each other. Raises claims.Contended where even that does not help.
     """
     engine, held = post.system.engine, first_claims(post)
-    ready = _ready(post, prepared, held)
-    if ready is not None:
-        held |= ready.claims
+    wanted, ready = None, None
+    if can_share(post, prepared.call, prepared.repeat):
+        wanted = wanted_of(post, held)
+        if wanted is None:
+            ready = _ready(post, prepared, held)
     group = post.system.group
     for attempt in range(1, ATTEMPTS + LAST_ATTEMPTS + 1):
         try:
-            job = _job(post, prepared, held, ready)
+            job = _job(post, prepared, held, wanted, ready)
             # Where several can write at once, a post that waits would hold up its whole batch.
-            if ready is not None or database.has_one_writer(engine):
+            if wanted or ready or database.has_one_writer(engine):
                 return group.run(engine, job)
             group.leave()
             return alone(engine, job)
         except claims.Unclaimed as unclaimed:
             held |= unclaimed.digests
-            ready = None
+            wanted, ready = None, None
         if attempt == ATTEMPTS:
             held |= {claims.COMMON}
     raise claims.Contended(f"other posts changed the lead at each of {attempt} attempts")
 
 
 def _ready(post: Post, prepared: _Prepared, held: frozenset[bytes]) -> Ready[Outcome] | None:
-    """Return the rows of a post that makes a lead where no other has its keys; ``None`` of one
-    that is to find a lead, or to wait for another post."""
-    call, system = prepared.call, post.system
-    # A repeat waits for the first post, a replay for the one that it mends.
-    waits = prepared.repeat is not None or bool(call.replay_of) or call.late
-    if waits or system.hooks.before_store or not fast.can_write(system.engine):
+    """Return the rows of a post that makes a lead, where nobody else is meant; ``None`` where that
+    needs more than ``held`` and the rows, and of an update."""
+    if post.parsed.mode != "insert":
         return None
-    rows = fast.Rows(system.engine)
+    rows = fast.Rows(post.system.engine)
     connection = rows.as_connection()
     try:
         decision = decide_unmatched(post, connection)
-        # A pool that is to be made is looked for, which needs a connection.
-        with_pool(post, decision, connection)
+        if not decision.claims <= held:
+            return None
         _write_rows(connection, post, decision, prepared)
     except fast.NeedsConnection:
-        return None
-    except Exception:
-        if not chosen_rules(post.parsed, system):
-            raise
-        # Of a lead that may never be made. If it is, this comes up again.
         return None
     return Ready(
         rows,
         lambda lead_id: _told(post, decision, prepared, lead_id),
-        claims=held | decision.claims,
-        absent=decision.found.match.digests,
-        keys=frozenset(decision.new_keys),
-        has_tags=post.has_tags,
+        keys=decision.touched,
     )
 
 
 def _job(
-    post: Post, prepared: _Prepared, held: frozenset[bytes], ready: Ready[Outcome] | None
+    post: Post,
+    prepared: _Prepared,
+    held: frozenset[bytes],
+    wanted: Wanted | None,
+    ready: Ready[Outcome] | None,
 ) -> Job[Outcome]:
     """Return what decides and writes in a transaction in which ``held`` is claimed.
 
@@ -205,12 +200,20 @@ def _job(
             decision = decide(whole, connection, lock=lock, seen=seen)
         missing = decision.claims - held
         if missing and claims.are_needed(connection):
-            raise claims.Unclaimed(missing)
+            if beside is None:
+                raise claims.Unclaimed(missing)
+            claims.take_more(connection, missing)
         lead_id = _write(connection, whole, decision, prepared, beside)
         told = _told(whole, decision, prepared, lead_id)
-        return Done(told, lead_id, frozenset(decision.old_keys.keys() | decision.new_keys))
+        return Done(told, lead_id, decision.touched)
 
-    return Job(work, lambda connection: journal.is_recorded(connection, call.request_id), ready)
+    return Job(
+        work,
+        lambda connection: journal.is_recorded(connection, call.request_id),
+        ready,
+        wanted=wanted,
+        make=lambda: _ready(post, prepared, held),
+    )
 
 
 def _write(
@@ -227,7 +230,7 @@ def _write(
     if decision.stored is None:
         rows = fast.Rows(connection.engine)
         _write_rows(rows.as_connection(), post, decision, prepared)
-        (lead_id,) = fast.write(connection, [rows])
+        (lead_id,) = fast.write(connection, [rows], soon=beside is not None)
         return lead_id
     more = beside.rows if beside else fast.MoreRows(connection)
     lead_id = _write_rows(more.as_connection(), post, decision, prepared)

@@ -6,7 +6,8 @@ stored. Rows and not advisory locks, which are per server and do not hold on a c
 one writer at a time and needs none.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from psycopg import RawCursor
 from sqlalchemy import Connection, Engine, bindparam, delete, select
@@ -15,6 +16,7 @@ from gateway import database
 from gateway.driver import driver_of
 from gateway.matching import KNOWN_ON_POSTGRESQL, by_digest, known
 from gateway.models import MatchClaim
+from gateway.store.lead_rows import HOLDERS_ON_POSTGRESQL, read_holders
 
 COMMON = bytes(16)
 """A claim that posts take beside their own when they have met other keys at every attempt.
@@ -47,14 +49,29 @@ _ON_POSTGRESQL = """
 _ON_MARIADB = (
     "INSERT INTO match_claim (digest) VALUES {rows} ON DUPLICATE KEY UPDATE digest = VALUES(digest)"
 )
+# Rows that are there already are not inserted: that would wait for who holds one.
+_MORE_ON_POSTGRESQL = """
+    WITH wanted AS MATERIALIZED (SELECT unnest($1::bytea[]) AS digest),
+    made AS (
+        INSERT INTO match_claim (digest) SELECT wanted.digest FROM wanted WHERE NOT EXISTS
+        (SELECT FROM match_claim WHERE match_claim.digest = wanted.digest) RETURNING digest
+    ),
+    free AS (
+        SELECT match_claim.digest FROM match_claim JOIN wanted USING (digest)
+        FOR UPDATE OF match_claim SKIP LOCKED
+    )
+    SELECT digest FROM made UNION ALL SELECT digest FROM free
+"""
+_AMONG = "SELECT digest FROM match_claim FORCE INDEX (PRIMARY) WHERE digest IN ({marks})"
 # Not the wait for a row, of which MariaDB knows none between nothing and a second.
 _SOON = f"SET STATEMENT max_statement_time = {database.TOGETHER_SECONDS} FOR "
+_AT_ONCE = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR "
 
 
 class Unclaimed(Exception):
     """The post turns out to touch keys that it has not claimed: roll back, claim them, begin again.
 
-    Claiming them now would lock in another order than other posts do.
+    Waiting for them now would lock in another order than other posts do.
     """
 
     def __init__(self, digests: Iterable[bytes]) -> None:
@@ -78,9 +95,12 @@ def take(connection: Connection, digests: Iterable[bytes]) -> None:
 
 
 def begin_soon(
-    connection: Connection, digests: Iterable[bytes], keys: Iterable[bytes]
-) -> dict[bytes, list[int]]:
-    """Begin a transaction with what ``take`` does, and return what ``known`` then does.
+    connection: Connection,
+    digests: Iterable[bytes],
+    keys: Collection[bytes],
+    external_ids: Collection[str] = (),
+) -> tuple[dict[bytes, list[int]], dict[str, int]]:
+    """Begin a transaction with what ``take`` does; return what ``known`` and ``read_holders`` do.
 
     It raises where to take them lasts longer than ``database.TOGETHER_SECONDS``; the transaction is
     then of no use any more. On PostgreSQL its later statements wait no longer, either.
@@ -92,23 +112,70 @@ def begin_soon(
     if connection.dialect.name != "postgresql":
         if are_needed(connection):
             _hold(connection, digests, soon=True)
-        return known(connection, keys)
-    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+        return known(connection, keys), read_holders(connection, external_ids)
+    patience = f"'{database.patience(soon=True)}'"
+    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", f"SET LOCAL lock_timeout = {patience}"]
     for some in _in_order(digests):
-        patience = f"'{database.patience(soon=True)}'"
         statements.append(_with_digests(_ON_POSTGRESQL, some).replace("$2", patience))
-    statements.append(_with_digests(KNOWN_ON_POSTGRESQL, sorted(set(keys))))
+    if keys:
+        statements.append(_with_digests(KNOWN_ON_POSTGRESQL, sorted(keys)))
+    if external_ids:
+        sent = (each.encode() for each in sorted(external_ids))
+        statements.append(_with_digests(HOLDERS_ON_POSTGRESQL, sent))
     with driver_of(connection, "claims") as driver:
-        cursor = driver.execute("; ".join(statements), prepare=False)
-        while cursor.nextset():
-            pass
-        return by_digest(cursor.fetchall())
+        found = _results(driver.execute("; ".join(statements), prepare=False))
+        return (
+            by_digest(next(found)) if keys else {},
+            dict(next(found)) if external_ids else {},
+        )
+
+
+def take_more(connection: Connection, digests: Collection[bytes]) -> None:
+    """Lock the row of each digest too, in a transaction that several posts share.
+
+    Who waits for nobody may take them in any order. Raises Unclaimed where somebody holds one.
+    """
+    wanted = sorted(digests)
+    with driver_of(connection, "more claims") as driver:
+        if connection.dialect.name == "postgresql":
+            taken = RawCursor(driver).execute(_MORE_ON_POSTGRESQL, (wanted,), prepare=True)
+            is_free = len(taken.fetchall()) == len(wanted)
+        else:
+            is_free = _take_more_on_mariadb(driver.cursor(), wanted)
+    if not is_free:
+        raise Unclaimed(digests)
+
+
+def _take_more_on_mariadb(cursor: Any, wanted: Sequence[bytes]) -> bool:
+    """Return whether nobody else holds one; then all are taken."""
+    among = _AMONG.format(marks=", ".join(["%s"] * len(wanted)))
+    # A statement that fails would take the whole transaction with it, if the server is set so.
+    cursor.execute(f"{among} FOR UPDATE SKIP LOCKED", wanted)
+    taken = {bytes(digest) for (digest,) in cursor}
+    if len(taken) == len(wanted):
+        return True
+    cursor.execute(among, wanted)
+    if any(bytes(digest) not in taken for (digest,) in cursor):
+        return False
+    new = [digest for digest in wanted if digest not in taken]
+    rows = ", ".join(["(%s)"] * len(new))
+    cursor.execute(_AT_ONCE + _ON_MARIADB.format(rows=rows), new)
+    return True
 
 
 def _with_digests(statement: str, digests: Iterable[bytes]) -> str:
     # So written it does not rest on standard_conforming_strings.
     written = ", ".join([rf"E'\\x{each.hex()}'" for each in digests])
-    return statement.replace("$1", f"ARRAY[{written}]")
+    return statement.replace("$1", f"ARRAY[{written}]::bytea[]")
+
+
+def _results(cursor: Any) -> Iterator[list[Any]]:
+    """Yield the rows of each statement of a text that gives some."""
+    is_one = True
+    while is_one:
+        if cursor.description is not None:
+            yield cursor.fetchall()
+        is_one = cursor.nextset()
 
 
 def _hold(connection: Connection, digests: Iterable[bytes], *, soon: bool) -> None:

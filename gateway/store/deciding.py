@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from gateway.contract import MatchRule, Parsed
 from gateway.errors import ExternalIdTaken
-from gateway.matching import no_match
+from gateway.matching import keys_of, no_match
+from gateway.matching.rules import touched
 from gateway.store import late
 from gateway.store.asking import ask_plugins
 from gateway.store.keys import values_of
@@ -32,7 +33,8 @@ CREATE, UPDATE = "create", "update"
 
 
 class Decision(NamedTuple):
-    """The lead as stored (``None``: a new one), what becomes of it, and the keys it then has.
+    """The lead as stored (``None``: a new one), what becomes of it, and what keys it had and has:
+    of one that is there by those rules alone that a change may touch.
 
     ``changes`` are those of the post that count, as the plugins left them; ``held_back`` are the
     fields that a late post must leave as they are. ``claims`` are the digests that must be held for
@@ -52,6 +54,13 @@ class Decision(NamedTuple):
     def action(self) -> str:
         """``create`` or ``update``."""
         return CREATE if self.stored is None else UPDATE
+
+    @property
+    def touched(self) -> frozenset[bytes]:
+        """All by which the lead was found or will be: its keys, and an external id that is new."""
+        keys = frozenset(self.old_keys.keys() | self.new_keys)
+        added = self.plan.new_external_id
+        return keys if added is None else keys | {external_id_digest(added)}
 
     def trace(self) -> dict[str, Any]:
         """Return why, for the journal, the lead and a dry run: ready for JSON."""
@@ -118,11 +127,13 @@ def decide_new(
 
 
 def decide_unmatched(post: Post, connection: Connection) -> Decision:
-    """Return what ``decide`` does where the rules that ``post`` asks for find no lead."""
-    if not is_plain_insert(post.parsed):
-        return decide(post, connection)
+    """Return what ``decide`` does with an insert whose external id and rules find no lead."""
     rules = chosen_rules(post.parsed, post.system)
-    found = Found(match=no_match(post.keys_by(rules), rules)) if rules else NOBODY
+    found = NOBODY
+    if rules or not is_plain_insert(post.parsed):
+        match = no_match(post.keys_by(rules), rules) if rules else NOBODY.match
+        is_new = post.parsed.changes.get("external_id") is not None
+        found = Found(match=match, new_external_id=is_new)
     return _decision(post, found, None, rules, connection)
 
 
@@ -165,11 +176,7 @@ def _decision(
         planned = guarded
     old_keys: Mapping[bytes, str] = {}
     if new_keys is None:
-        new_keys = {}
-        if planned.values:
-            row = dict(stored.row) if stored else post.defaults
-            old_keys = post.keys_of(values_of(row)) if stored else {}
-            new_keys = post.keys_of(values_of({**row, **planned.values}))
+        old_keys, new_keys = _keys(post, stored, planned)
     claims = found.match.digests
     if rules or stored is not None:
         # Keys that stay need no claim: who finds the lead by one waits for the lock on its row.
@@ -184,6 +191,21 @@ def _decision(
         claims=claims,
         held_back=held_back,
     )
+
+
+def _keys(
+    post: Post, stored: Stored | None, planned: Plan
+) -> tuple[Mapping[bytes, str], Mapping[bytes, str]]:
+    """Return the keys of the lead before and after, by the rules that the change can touch."""
+    if not planned.values:
+        return {}, {}
+    if stored is None:
+        return {}, post.keys_of(values_of({**post.defaults, **planned.values}))
+    rules = touched(post.system.match_rules, planned.changed)
+    if not rules:
+        return {}, {}
+    before, after = stored.row, {**stored.row, **planned.values}
+    return keys_of(values_of(before), rules), keys_of(values_of(after), rules)
 
 
 def _settled(

@@ -10,7 +10,7 @@ A batch of ten costs little more than one of two. So the first post waits for th
 read in this process at that moment, a few milliseconds at most: whatever takes longer, a plugin
 that asks another server, is not waited for again.
 
-Where several can write at once, only those come here whose rows are ready: ``jobs`` says why.
+Where several can write at once, only those come here that wait for nobody: ``jobs`` says why.
 """
 
 import logging
@@ -126,11 +126,11 @@ class Group(Generic[Result]):
     def _commit(self, engine: Engine, batch: list[Job[Result]]) -> None:
         """Take what waits into ``batch``, and commit what its jobs write."""
         if not database.has_one_writer(engine):
-            # Here nobody comes whose rows are not ready. Who meets somebody else in there is better
-            # off alone than with all the others once more.
+            # Here nobody comes who waits for others. Who meets somebody else in there is better off
+            # alone than with all the others once more.
             self._take(batch)
             with self._kept_for_good.lend(engine) as connection:
-                if any(job.claims for job in batch):
+                if any(job.wanted is not None for job in batch):
                     run_together(connection, batch, commit=True)
                 else:
                     ids = fast.write(connection, rows_of(batch), soon=True, commit=True)

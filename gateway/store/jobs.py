@@ -2,23 +2,26 @@
 
 Where several transactions can write at once, one that has many posts in it waits for nobody: a
 post that waits holds up those beside it, and what they hold holds up still others. There only those
-come whose rows are ready. Some have match rules, and their rows count if no lead has their keys;
-the others find their lead in the same transaction, mostly among those that it has read for all at
-its start. Where one needs what somebody else holds, the transaction fails within
-``database.TOGETHER_SECONDS``, and each post waits by itself.
+come whose rows are ready, and those of which is known what they look for (``sight``): each finds
+its lead mostly among those that were read for all at the start, or makes a new one where nobody is
+there. Whose lead somebody else holds comes later, by itself. Where one needs more that somebody
+holds, the transaction fails within ``database.TOGETHER_SECONDS``, and each post waits by itself.
 """
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from gateway import repeats
 from gateway.errors import Refused
-from gateway.store import claims, fast, writing
+from gateway.store import claims, fast
 from gateway.store.locating import Seen
+from gateway.store.sight import Sight, Wanted
 
 Result = TypeVar("Result")
 
@@ -28,19 +31,14 @@ CLEAN = (Refused, repeats.Repeated, claims.Unclaimed)
 
 @dataclass(frozen=True, slots=True)
 class Ready(Generic[Result]):
-    """What a post writes, where that is known before its transaction: the rows of a new lead.
+    """What a post writes that makes a lead: its rows, and the match keys that the lead then has.
 
-    ``outcome`` gives the result, from the id of the lead. It counts only where no lead has any of
-    the keys in ``absent`` while ``claims`` are held; ``keys`` are those that the lead then has.
-    ``has_tags`` says that, of a lead that is there, the post needs the tags.
+    ``outcome`` gives the result, from the id of the lead.
     """
 
     rows: fast.Rows
     outcome: Callable[[int], Result]
-    claims: frozenset[bytes] = frozenset()
-    absent: frozenset[bytes] = frozenset()
     keys: frozenset[bytes] = frozenset()
-    has_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +64,10 @@ class Job(Generic[Result]):
 
     ``work(connection, beside)`` decides and writes; it may run several times, and what it raises of
     ``CLEAN`` it raises only while it has written nothing that stays. Beside others it waits for
-    nobody, and where several can write at once the claims of ``ready`` are held.
+    nobody, and where several can write at once the claims of ``wanted`` are held.
     ``is_committed`` looks whether what it wrote is in the database. Where there is ``ready``,
-    ``run_together`` writes that in place of ``work``, if it counts.
+    ``run_together`` writes that in place of ``work``. So it does with what ``make`` gives, if
+    anything, where nobody is there who is wanted.
     """
 
     def __init__(
@@ -76,10 +75,15 @@ class Job(Generic[Result]):
         work: Callable[[Connection, Beside | None], Done[Result]],
         is_committed: Callable[[Connection], bool],
         ready: Ready[Result] | None = None,
+        *,
+        wanted: Wanted | None = None,
+        make: Callable[[], Ready[Result] | None] = lambda: None,
     ) -> None:
         self.work = work
         self.is_committed = is_committed
         self.ready = ready
+        self.wanted = wanted
+        self._make = make
         self.lead_id: int | None = None
         # Not an Event, which is made of three of these and of Python: every post needs one.
         self._woken = threading.Lock()
@@ -89,16 +93,6 @@ class Job(Generic[Result]):
         self.result: Result | None = None
         self.error: Exception | None = None
 
-    @property
-    def claims(self) -> frozenset[bytes]:
-        """What must be claimed for ``ready`` to count."""
-        return frozenset() if self.ready is None else self.ready.claims
-
-    @property
-    def absent(self) -> frozenset[bytes]:
-        """The keys that no lead may have for ``ready`` to count."""
-        return frozenset() if self.ready is None else self.ready.absent
-
     def wait(self) -> None:
         """Return when somebody wakes this job."""
         self._woken.acquire()
@@ -107,11 +101,23 @@ class Job(Generic[Result]):
         """Let the thread that waits, or comes to wait, go on; once in the life of a job."""
         self._woken.release()
 
-    def run(self, connection: Connection, beside: Beside | None = None) -> Done[Result] | None:
+    def rows_in(self, sight: Sight) -> Ready[Result] | None:
+        """Return what makes a new lead, where ``sight`` has nobody who is wanted."""
+        if self.wanted is not None:
+            self.ready = None
+            if sight.has_nobody(self.wanted):
+                # What it is refused for comes up again when the work decides.
+                with suppress(*CLEAN):
+                    self.ready = self._make()
+        return self.ready
+
+    def run(
+        self, connection: Connection, beside: Callable[[], Beside | None] = lambda: None
+    ) -> Done[Result] | None:
         """Do the work; the post's own trouble stays with it, and there is nothing done."""
         self.result, self.error, self.lead_id = None, None, None
         try:
-            done = self.work(connection, beside)
+            done = self.work(connection, beside())
         except CLEAN as error:
             self.error = error
             return None
@@ -138,66 +144,32 @@ def run_together(connection: Connection, batch: Sequence[Job[Result]], *, commit
     before it. With ``commit`` the connection is one of ``database.connect_for_good``, on
     which the transaction begins with the first statement and ends with the last.
     """
-    sight, pending = _Sight(connection, batch), _Pending[Result](connection)
+    wanted = (job.wanted for job in batch if job.wanted is not None)
+    sight, pending = Sight(connection, wanted), _Pending[Result](connection)
     for job in batch:
-        if job.ready is not None and sight.has_nobody(job):
+        ready = job.rows_in(sight)
+        if ready is not None:
             pending.jobs.append(job)
-            sight.touched_keys |= job.ready.keys
+            sight.touched_keys |= ready.keys
             continue
-        beside = Beside(fast.MoreRows(connection), sight.of(job))
-        if beside.seen is None:
-            # It looks by itself, and must find what those before it have made.
-            pending.write()
-        done = job.run(connection, beside)
+        rows = fast.MoreRows(connection)
+        done = job.run(connection, partial(_beside, job.wanted, rows, sight, pending))
         if done is not None:
-            pending.rows.append(beside.rows)
+            pending.rows.append(rows)
             sight.touched_keys |= done.keys
             sight.touched_leads.add(done.lead_id)
     pending.write(commit=commit)
 
 
-class _Sight:
-    """What is read for a batch at its start, when its claims are held: who has the keys of its
-    posts.
-
-    It does not count where a post of the batch has touched the same keys or the same lead since.
-    """
-
-    def __init__(self, connection: Connection, batch: Sequence[Job[Any]]) -> None:
-        claimed = {each for job in batch for each in job.claims}
-        absent = {each for job in batch for each in job.absent}
-        self._known = claims.begin_soon(connection, claimed, absent)
-        self.touched_keys: set[bytes] = set()
-        self.touched_leads: set[int] = set()
-        alone: set[int] = set()
-        with_tags: set[int] = set()
-        for job in batch:
-            ids = self._candidates(job)
-            if len(ids) == 1:
-                alone |= ids
-                if job.ready is not None and job.ready.has_tags:
-                    with_tags |= ids
-        self._leads = writing.lock_leads(connection, alone, with_tags=with_tags)
-
-    def has_nobody(self, job: Job[Any]) -> bool:
-        """Whether no lead has any of the keys that none may have."""
-        absent = job.absent
-        return self._known.keys().isdisjoint(absent) and self.touched_keys.isdisjoint(absent)
-
-    def of(self, job: Job[Any]) -> Seen | None:
-        """Return the lead that has keys of the post, if there is just one and it is as it was."""
-        if not self.touched_keys.isdisjoint(job.absent):
-            return None
-        ids = self._candidates(job)
-        if len(ids) != 1 or not ids.isdisjoint(self.touched_leads):
-            return None
-        stored = self._leads.get(ids.pop())
-        if stored is None:
-            return None
-        return Seen(stored, tuple(each for each in job.absent if each in self._known))
-
-    def _candidates(self, job: Job[Any]) -> set[int]:
-        return {lead_id for each in job.absent for lead_id in self._known.get(each, ())}
+def _beside(
+    wanted: Wanted | None, rows: fast.MoreRows, sight: Sight, pending: "_Pending[Any]"
+) -> Beside:
+    """Return what a post gets beside others. Raises what ``Sight.of`` does."""
+    seen = None if wanted is None else sight.of(wanted)
+    if seen is None:
+        # It looks by itself, and must find what those before it have made.
+        pending.write()
+    return Beside(rows, seen)
 
 
 class _Pending(Generic[Result]):

@@ -1,12 +1,13 @@
-"""The rows of stored leads, and their tags: read past SQLAlchemy's statements.
+"""The rows of stored leads, their tags and external ids: read past SQLAlchemy's statements.
 
 To bind a statement and to take a wide result apart took SQLAlchemy longer than the database.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import RawCursor
 from sqlalchemy import Column, Connection, Dialect, Double
@@ -20,6 +21,14 @@ Row = dict[str, Any]
 _columns = tuple(Lead.__table__.c)
 _names = tuple(column.name for column in _columns)
 
+HOLDERS_ON_POSTGRESQL = """
+    SELECT external_id, lead_id FROM lead_external_id
+    WHERE external_id = ANY(ARRAY(
+        SELECT convert_from(sent, 'UTF8') COLLATE "default" FROM unnest($1) AS each(sent)
+    ))
+"""
+"""What ``read_holders`` reads, of ids that are given as bytes."""
+
 
 class Lock(Enum):
     """Whether a lead that is read is locked until the transaction ends, and is waited for."""
@@ -28,16 +37,29 @@ class Lock(Enum):
     WAIT = " FOR UPDATE"
     NOWAIT = " FOR UPDATE NOWAIT"
     """Raises where somebody else holds it."""
+    SKIP = " FOR UPDATE SKIP LOCKED"
+    """It is passed over where somebody else holds it."""
 
 
-def read_rows(connection: Connection, lead_ids: Collection[int], *, lock: Lock) -> list[Row]:
-    """Return the rows of the leads that there are, by column and opened, locked as ``lock`` says.
+def read_leads(
+    connection: Connection, lead_ids: Collection[int], *, with_tags: Collection[int], lock: Lock
+) -> tuple[list[Row], dict[int, list[str]]]:
+    """Return the rows of the leads that there are, by column and opened, locked as ``lock`` says,
+    and the tags of those in ``with_tags`` that have some, in order, as they then are.
 
     A dry run must not lock: it would wait for writers, and they for it.
     """
+    asked = [_LookUp(_row_statement, lead_ids, lock)]
+    if with_tags:
+        asked.append(_LookUp(_tags_statement, with_tags))
+    rows, *tags = _fetch(connection, asked)
+    return _opened(connection, rows), _by_lead(tags[0]) if tags else {}
+
+
+def _opened(connection: Connection, found: Iterable[Sequence[Any]]) -> list[Row]:
     adapt, open_row = _adapters(connection.dialect), vault_of(connection).open_row
     rows = []
-    for values in _fetch(connection, _row_statement, lead_ids, lock):
+    for values in found:
         row = dict(zip(_names, values, strict=True))
         for name, process in adapt:
             row[name] = process(row[name])
@@ -45,32 +67,60 @@ def read_rows(connection: Connection, lead_ids: Collection[int], *, lock: Lock) 
     return rows
 
 
-def read_tags(connection: Connection, lead_ids: Collection[int]) -> dict[int, list[str]]:
-    """Return the tags of the leads that have some, by lead and in order."""
+def _by_lead(found: Iterable[Sequence[Any]]) -> dict[int, list[str]]:
     tags: dict[int, list[str]] = {}
-    for lead_id, label in _fetch(connection, _tags_statement, lead_ids):
+    for lead_id, label in found:
         tags.setdefault(lead_id, []).append(label)
     return tags
 
 
-def _fetch(
-    connection: Connection,
-    statement_of: Callable[..., str],
-    lead_ids: Collection[int],
-    *more: Any,
-) -> Sequence[Sequence[Any]]:
-    dialect, ids = connection.dialect, sorted(lead_ids)
+def read_holders(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
+    """Return which leads those of ``external_ids`` find that find one."""
+    if not external_ids:
+        return {}
+    if connection.dialect.name == "postgresql":
+        sent = [each.encode() for each in sorted(external_ids)]
+        with driver_of(connection, "a look-up of external ids") as driver:
+            return dict(RawCursor(driver).execute(HOLDERS_ON_POSTGRESQL, (sent,)).fetchall())
+    (found,) = _fetch(connection, [_LookUp(_holders_statement, external_ids)])
+    return dict(found)
+
+
+class _LookUp(NamedTuple):
+    """A statement and the ids that it is for; ``more`` is what makes the statement another one."""
+
+    statement_of: Callable[..., str]
+    ids: Collection[Any]
+    more: Lock | None = None
+
+    def statement(self, dialect: Dialect, among: str) -> str:
+        """Return the statement for ids that are ``among`` this."""
+        return self.statement_of(dialect, among, *([] if self.more is None else [self.more]))
+
+
+def _fetch(connection: Connection, asked: Sequence[_LookUp]) -> list[Sequence[Any]]:
+    """Return what each look-up finds, one after another; on PostgreSQL in one way to the server."""
+    dialect = connection.dialect
     with driver_of(connection, "a look-up of leads") as driver:
-        found: Sequence[Sequence[Any]]
         if dialect.name == "postgresql":
-            # A text that is always the same, so that the plan is kept.
-            statement = statement_of(dialect, "= ANY($1::bigint[])", *more)
-            found = RawCursor(driver).execute(statement, (ids,), prepare=True).fetchall()
-            return found
+            # One needs no pipeline, which is work for the driver.
+            with driver.pipeline() if len(asked) > 1 else nullcontext():
+                # A text that is always the same, so that the plan is kept.
+                cursors = [
+                    RawCursor(driver).execute(
+                        each.statement(dialect, "= ANY($1::bigint[])"),
+                        (sorted(each.ids),),
+                        prepare=True,
+                    )
+                    for each in asked
+                ]
+            return [cursor.fetchall() for cursor in cursors]
         mark = "?" if dialect.name == "sqlite" else "%s"
-        cursor = driver.cursor()
-        cursor.execute(statement_of(dialect, f"IN ({','.join([mark] * len(ids))})", *more), ids)
-        found = cursor.fetchall()
+        cursor, found = driver.cursor(), []
+        for each in asked:
+            among = f"IN ({','.join([mark] * len(each.ids))})"
+            cursor.execute(each.statement(dialect, among), sorted(each.ids))
+            found.append(cursor.fetchall())
         return found
 
 
@@ -87,6 +137,11 @@ def _row_statement(dialect: Dialect, among: str, lock: Lock) -> str:
 def _tags_statement(dialect: Dialect, among: str) -> str:
     position = dialect.identifier_preparer.quote("position")
     return f"SELECT lead_id, label FROM lead_tag WHERE lead_id {among} ORDER BY {position}"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _holders_statement(_: Dialect, among: str) -> str:
+    return f"SELECT external_id, lead_id FROM lead_external_id WHERE external_id {among}"  # noqa: S608
 
 
 @lru_cache(maxsize=16)

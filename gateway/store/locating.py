@@ -39,13 +39,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The one lead that has keys of a post: read for it already, and locked.
+    """The one lead that a post may mean: read for it already, and locked.
 
-    ``digests`` are those keys. They are claimed, so nobody else has come by one since.
+    ``digests`` are the keys of the post that it has, ``holder`` the lead that the external id of
+    the post finds. They are claimed, so nobody else has come by one since.
     """
 
     stored: Stored
     digests: tuple[bytes, ...]
+    holder: int | None = None
 
     @property
     def candidate(self) -> Candidate:
@@ -179,10 +181,12 @@ def _locate(
     lead_id, external_id = parsed.changes.get("lead_id"), parsed.changes.get(EXTERNAL_ID)
     holder = None
     if external_id is not None:
-        holder = find_by_external_id(connection, external_id)
+        holder = find_by_external_id(connection, external_id) if seen is None else seen.holder
     is_new = external_id is not None and holder is None
     if lead_id is not None:
-        lead_id = follow_merge(connection, lead_id)
+        if seen is None:
+            # What was seen is there, and so was not merged away.
+            lead_id = follow_merge(connection, lead_id)
         return Found(
             lead_id=lead_id,
             by="lead_id",

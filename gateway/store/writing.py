@@ -10,7 +10,7 @@ from gateway.contract import Upload
 from gateway.formats import Note
 from gateway.models import Lead, LeadEvent, LeadExternalId, LeadFile, LeadNote, LeadTag
 from gateway.normal import fold_label
-from gateway.store.lead_rows import Lock, read_rows, read_tags
+from gateway.store.lead_rows import Lock, read_leads
 from gateway.store.planning import Stored
 from gateway.store.vault import vault_of
 
@@ -42,24 +42,19 @@ def read_lead(
     connection: Connection, lead_id: int, *, with_tags: bool, lock: Lock
 ) -> Stored | None:
     """Return the lead, locked as ``lock`` says; ``None`` if there is none."""
-    rows = read_rows(connection, (lead_id,), lock=lock)
-    if not rows:
-        return None
-    tags = read_tags(connection, (lead_id,)) if with_tags else {}
-    return Stored(row=rows[0], tags=tags.get(lead_id, ()))
+    ids = (lead_id,)
+    rows, tags = read_leads(connection, ids, with_tags=ids if with_tags else (), lock=lock)
+    return Stored(row=rows[0], tags=tags.get(lead_id, ())) if rows else None
 
 
-def lock_leads(
+def lock_free_leads(
     connection: Connection, lead_ids: Collection[int], *, with_tags: Collection[int]
 ) -> dict[int, Stored]:
-    """Return the leads that there are by id, locked; of those in ``with_tags`` their tags, too.
-
-    Raises where somebody else holds one.
-    """
+    """Return by id the leads that nobody else holds, locked; of those in ``with_tags`` their tags,
+    too."""
     if not lead_ids:
         return {}
-    rows = read_rows(connection, lead_ids, lock=Lock.NOWAIT)
-    tags = read_tags(connection, with_tags) if with_tags else {}
+    rows, tags = read_leads(connection, lead_ids, with_tags=with_tags, lock=Lock.SKIP)
     return {row["lead_id"]: Stored(row=row, tags=tags.get(row["lead_id"], ())) for row in rows}
 
 
