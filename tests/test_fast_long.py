@@ -28,6 +28,16 @@ def test_notes_that_fill_more_than_one_packet_are_stored(make_gateway: MakeGatew
     assert all(row["text"] == text and row["lead_id"] == answer.lead_id for row in kept)
 
 
+def test_rows_that_fill_more_than_one_statement_are_stored_in_order(
+    make_gateway: MakeGateway,
+) -> None:
+    gateway = make_gateway()
+    notes = json.dumps([{"Status": str(number), "Notes": "x"} for number in range(150)])
+    assert gateway.post(FORM + b"notes=" + notes.encode()).status == 0
+    kept = rows(gateway, LeadNote)
+    assert [row["status"] for row in kept] == [str(number) for number in range(150)]
+
+
 def test_longest_body_without_a_file_store_is_kept(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

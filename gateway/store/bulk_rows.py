@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from pymysql.converters import escape_string
 from sqlalchemy import Connection, Table
@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Table
 from gateway.driver import driver_of
 from gateway.json_text import as_json
 from gateway.store.fast.columns import adapter
-from gateway.store.fast.parts import in_parts
 
 ROWS_AT_ONCE = 1024
 """Rows of one statement where it names each of them; 25 columns of 1,000 leads are about 500 kB."""
@@ -21,6 +20,7 @@ MOST_CHARACTERS = 2_000_000
 
 _ESCAPED = "\\'\"\0\n\r\x1a"
 
+Row = TypeVar("Row")
 Rows = Sequence[Sequence[Any]]
 Convert = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -80,6 +80,19 @@ def _insert_in_sqlite(connection: Connection, into: str, rows: Rows) -> None:
             f"INSERT INTO {into} VALUES {', '.join([one] * len(some))}",  # noqa: S608 own names
             tuple(chain.from_iterable(some)),
         )
+
+
+def in_parts(rows: Sequence[Row], *, most: int) -> Sequence[Sequence[Row]]:
+    """Return ``rows`` in parts whose lengths are powers of two: few statements to prepare."""
+    if len(rows) == 1:
+        return (rows,)
+    parts = []
+    start = 0
+    while left := len(rows) - start:
+        length = 1 << min(left, most).bit_length() - 1
+        parts.append(rows[start : start + length])
+        start += length
+    return parts
 
 
 def _insert_in_mariadb(connection: Connection, into: str, rows: Rows) -> list[tuple[int, int]]:
