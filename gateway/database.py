@@ -61,9 +61,6 @@ _MARIADB_DRIVERS: dict[str, dict[str, Any]] = {
 # adds some 60, many of them the same: at the default of 1000 a busy second does that ten times.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000")
 
-# Posts have a statement for each number of rows of each table.
-_SQLITE = {"timeout": LOCK_SECONDS, "cached_statements": 512}
-
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
 _LEFT_AT = "gateway_was_left_at"
@@ -79,7 +76,8 @@ def engine_options(url: str) -> dict[str, Any]:
     parsed = make_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return {"connect_args": dict(_SQLITE), **_QUIET}
+        # Posts have a statement for each number of rows of each table.
+        return {"connect_args": {"timeout": LOCK_SECONDS, "cached_statements": 512}, **_QUIET}
     options: dict[str, Any] = {
         **_QUIET,
         "isolation_level": "READ COMMITTED",
