@@ -1,14 +1,18 @@
-"""Posts whose rows are longer together than MariaDB takes in one packet."""
+"""Posts whose rows are more, or longer, than one statement takes, and whose ids have gaps."""
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from batch_sizes import batch_sizes
+from held_batches import hold_first_batch
+from sqlalchemy import event
 from stored_rows import rows
 
 from gateway.journal import bodies
-from gateway.models import LeadNote, Submission
+from gateway.models import Lead, LeadNote, Submission
 from gateway.testing import Gateway
 from tests.plugins.letters import NAMES
 
@@ -58,6 +62,16 @@ def test_custom_values_that_a_lead_has_count_as_well(make_gateway: MakeGateway) 
     assert gateway.send(mode="update", lead_id=lead_id, **{first: "", third: LETTER}).status == 0
 
 
+def test_rows_that_fill_more_than_one_statement_are_stored_in_order(
+    make_gateway: MakeGateway,
+) -> None:
+    gateway = make_gateway()
+    notes = json.dumps([{"Status": str(number), "Notes": "x"} for number in range(150)])
+    assert gateway.post(FORM + b"notes=" + notes.encode()).status == 0
+    kept = rows(gateway, LeadNote)
+    assert [row["status"] for row in kept] == [str(number) for number in range(150)]
+
+
 def test_longest_body_without_a_file_store_is_kept(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,3 +103,35 @@ def test_body_is_kept_byte_for_byte_whatever_is_in_it(
     assert gateway.post(body).status == 0
     row = rows(gateway, Submission)[-1]
     assert bytes(row["body"]) == body
+
+
+def test_each_post_of_a_batch_gets_its_rows_where_ids_have_gaps(
+    make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a cluster of MariaDB, each node of which counts in steps of its own."""
+    gateway = make_gateway()
+    engine = gateway.system.engine
+    if engine.dialect.name in ("mysql", "mariadb"):
+        engine.dispose()
+
+        def widen(connection: Any, _: Any) -> None:
+            connection.cursor().execute("SET auto_increment_increment = 3")
+
+        event.listen(engine, "connect", widen)
+    hold_first_batch(monkeypatch, gateway, 6)
+    sizes = batch_sizes(monkeypatch)
+    companies = [f"@lead_{number}" for number in range(6)]
+    with ThreadPoolExecutor(6) as threads:
+        sent = threads.map(
+            lambda each: gateway.send(full_name="Ann", company=each, note=each), companies
+        )
+        ids = [answer.lead_id for answer in sent]
+    assert max(sizes) == 6
+    assert {row["lead_id"]: row["company"] for row in rows(gateway, Lead)} == dict(
+        zip(ids, companies, strict=True)
+    )
+    for model in (LeadNote, Submission):
+        assert sorted(row["lead_id"] for row in rows(gateway, model)) == sorted(filter(None, ids))
+    assert {row["lead_id"]: row["text"] for row in rows(gateway, LeadNote)} == dict(
+        zip(ids, companies, strict=True)
+    )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, insert
 
 from gateway.models import Lead, MatchKey, PendingKeys
+from gateway.store.bulk_rows import in_parts
 from gateway.store.fast.columns import as_utc
-from gateway.store.fast.parts import in_parts
 from gateway.store.fast.rows import Rows, together
 from gateway.store.keys import values_of
 from gateway.store.planning import WIRE_NAMES, Stored

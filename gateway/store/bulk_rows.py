@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg.adapt import PyFormat, Transformer
 from pymysql.converters import escape_item
@@ -18,7 +18,6 @@ from sqlalchemy import Connection, Dialect, Table
 from gateway.driver import driver_of
 from gateway.json_text import as_json
 from gateway.store.fast.columns import adapter
-from gateway.store.fast.parts import in_parts
 
 ROWS_AT_ONCE = 1024
 """Rows of one statement where it names each of them; 25 columns of 1,000 leads are about 500 kB."""
@@ -32,6 +31,7 @@ _MARKS_OF_A_COPY = "\\\t\n\r"
 _MARKED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _MARKS_OF_A_LITERAL = "\\'\"\0\n\r\x1a"
 
+Row = TypeVar("Row")
 Column = Sequence[Any]
 
 
@@ -123,6 +123,19 @@ def _insert_in_sqlite(connection: Connection, into: str, rows: Sequence[Column])
             f"INSERT INTO {into} VALUES {', '.join([one] * len(some))}",  # noqa: S608 own names
             tuple(chain.from_iterable(some)),
         )
+
+
+def in_parts(rows: Sequence[Row], *, most: int) -> Sequence[Sequence[Row]]:
+    """Return ``rows`` in parts whose lengths are powers of two: few statements to prepare."""
+    if len(rows) == 1:
+        return (rows,)
+    parts = []
+    start = 0
+    while left := len(rows) - start:
+        length = 1 << min(left, most).bit_length() - 1
+        parts.append(rows[start : start + length])
+        start += length
+    return parts
 
 
 def _insert_in_mariadb(

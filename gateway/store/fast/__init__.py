@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Dialect, Engine, Table
 from gateway.driver import driver_of
 from gateway.store.fast import in_block, in_json
 from gateway.store.fast.columns import Columns, columns_named, columns_of, insert_into
-from gateway.store.fast.parts import in_parts
 from gateway.store.fast.rows import (
     KEY,
     LEAD,
@@ -104,8 +103,10 @@ def _add_sqlite(
 
 def _insert_sqlite(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[Row]]) -> None:
     for table, each in rows.items():
-        # Of executemany every row lets another thread run, and then waits for it.
-        for some in in_parts(each, most=_MOST_ROWS):
+        # As few as can be: at each of them, and of executemany at every row, another thread may run
+        # and is then waited for, with the lock that all writers need.
+        for start in range(0, len(each), _MOST_ROWS):
+            some = each[start : start + _MOST_ROWS]
             statement, columns = _insertion(table, dialect, len(some))
             driver.execute(statement, columns.values(some))
 
@@ -133,7 +134,16 @@ def _insertion(table: Table, dialect: Dialect, rows: int) -> tuple[str, Columns]
     """Return the statement for so many rows, with a mark for each value, and its columns."""
     columns = columns_of(table, dialect, with_key=True)
     row = f"({', '.join(['?'] * len(columns.names))})"
-    return f"{insert_into(table, dialect, columns)} {', '.join([row] * rows)}", columns
+    return f"{_insert_or_fail(table, dialect, columns)} {', '.join([row] * rows)}", columns
+
+
+def _insert_or_fail(table: Table, dialect: Dialect, columns: Columns) -> str:
+    """Return the beginning of the statement, which leaves what it has written where it fails.
+
+    The transaction ends there in any case; and to be able to undo the statement alone, SQLite
+    would keep a copy of each page that it changes, in a file where there are many.
+    """
+    return insert_into(table, dialect, columns).replace("INSERT", "INSERT OR FAIL", 1)
 
 
 @lru_cache(maxsize=1024)

@@ -89,8 +89,9 @@ class MoreRows(Rows):
         return self._connection.exec_driver_sql(statement, *parameters)
 
 
-def together(posts: Sequence[Rows], ids: Iterable[int]) -> dict[Table, list[Row]]:
-    """Return the rows of all posts by table, the leads' first, each with the id of its lead."""
+def together(posts: Sequence[Rows], ids: Iterable[Any]) -> dict[Table, list[Row]]:
+    """Return the rows of all posts by table, the leads' first, each with the id of its lead, or
+    what stands for it."""
     found: dict[Table, list[Row]] = {LEAD: []}
     for post, lead_id in zip(posts, ids, strict=True):
         for table, rows in post.tables.items():
