@@ -27,6 +27,12 @@ class Connection(TConn):
             # What Gunicorn would choose for it.
             self.parser = _Parser(cfg, self.sock, self.client)
 
+    def init(self) -> None:
+        """Make ready for the first request, for which the socket waits already."""
+        if self.parser is None:
+            super().init()
+        self.initialized = True
+
     def wait_for_data(self, timeout: float) -> bool:
         """Return whether there is something to be read within ``timeout`` seconds."""
         if not self.data_ready:

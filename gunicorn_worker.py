@@ -26,6 +26,9 @@ PARTING_SECONDS = 2.0
 PARTING_BYTES = 65_536
 """How long a client may take to close, and how much it may still send; as in Gunicorn."""
 
+NOTIFY_SECONDS = 0.5
+"""How often the master is told that a worker is alive; it waits for ``timeout`` seconds."""
+
 
 class GatewayWorker(ThreadWorker):
     """Gunicorn's worker with threads, which takes no more connections than it has threads for, lets
@@ -37,6 +40,8 @@ class GatewayWorker(ThreadWorker):
         self._parting: dict[TConn, int] = {}
         self._to_close: list[Any] | None = None
         self._door = threading.Lock()
+        self._notified_at = 0.0
+        self._names: dict[Any, Any] = {}
         super().__init__(*args, **kwargs)
         # At its end Gunicorn closes its pipe, and threads that still answer would write into what
         # file has its number by then. It goes with the process.
@@ -61,6 +66,13 @@ class GatewayWorker(ThreadWorker):
         settings = {name: each.get() for name, each in self.cfg.settings.items()}
         self.cfg.__dict__.update(settings)
         super().init_process()
+
+    def notify(self) -> None:
+        """Tell the master that the worker is alive; not for every event, as it writes a file."""
+        now = time.monotonic()
+        if now - self._notified_at >= min(NOTIFY_SECONDS, self.timeout / 4):
+            self._notified_at = now
+            super().notify()
 
     def is_parent_alive(self) -> bool:
         """Return whether the master is there; without it the worker ends as if it had been told."""
@@ -91,7 +103,10 @@ class GatewayWorker(ThreadWorker):
                 raise
             return
         self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+        name = self._names.get(listener)
+        if name is None:
+            name = self._names[listener] = listener.getsockname()
+        self.enqueue_req(Connection(self.cfg, client, address, name))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Have a thread answer what comes next on a connection."""
@@ -134,7 +149,6 @@ class GatewayWorker(ThreadWorker):
         self._parting[conn] = 0
         try:
             conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._hear_out, conn))
         except (OSError, ValueError):
             # It is closed.
@@ -149,7 +163,7 @@ class GatewayWorker(ThreadWorker):
     def _hear_out(self, conn: TConn, client: Any) -> None:
         """Drop what a client sends after its answer; close at its end, or where it is too much."""
         try:
-            heard = len(client.recv(PARTING_BYTES))
+            heard = len(client.recv(PARTING_BYTES, socket.MSG_DONTWAIT))
         except BlockingIOError:
             return
         except OSError:
