@@ -60,12 +60,13 @@ class GatewayWorker(ThreadWorker):
     def worker_connections(self, configured: int) -> None:
         """Ignore what Gunicorn sets at the start: it is read from the settings each time."""
 
-    def init_process(self) -> None:
-        """Begin in the new process."""
-        # Each time it is asked for a setting Gunicorn looks for it by two functions.
+    def run(self) -> None:
+        """Serve until the end."""
+        # Each time it is asked for a setting Gunicorn looks for it by two functions; from here on,
+        # where all hooks of the start have been called, none changes.
         settings = {name: each.get() for name, each in self.cfg.settings.items()}
         self.cfg.__dict__.update(settings)
-        super().init_process()
+        super().run()
 
     def notify(self) -> None:
         """Tell the master that the worker is alive; not for every event, as it writes a file."""
@@ -157,7 +158,7 @@ class GatewayWorker(ThreadWorker):
         if self.alive:
             self._open_or_shut()
         else:
-            # It takes those who still wait, as soon as something wakes it.
+            # The main thread takes those who still wait, as soon as something wakes it.
             self.method_queue.defer(_nothing)
 
     def _hear_out(self, conn: TConn, client: Any) -> None:
