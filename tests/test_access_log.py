@@ -1,8 +1,10 @@
 """The line of the access log that gunicorn.conf.py makes of a request."""
 
+import logging
 import runpy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,10 +30,13 @@ HEADERS = [("Date", "today"), ("x-request-id", "1"), ("X-Request-Id", "2"), ("Se
 def logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logger]:
     configuration = Config()
     configuration.set("access_log_format", CONF["access_log_format"])
-    monkeypatch.setattr(Logger, "now", lambda self: "[now]")
+    for each in (Logger, CONF["WithoutQuery"]):
+        monkeypatch.setattr(each, "now", lambda self: "[now]")
     logger = CONF["WithoutQuery"](configuration)
     yield logger
     for each in (logger.error_log, logger.access_log):
+        for handler in each.handlers:
+            handler.close()
         each.handlers.clear()
         each.filters.clear()
 
@@ -73,3 +78,80 @@ def test_format_of_an_operator_has_every_atom_but_a_query(logger: Logger) -> Non
     assert atoms["r"] == "POST /service HTTP/1.1"
     assert "a-secret" not in str(atoms)
     assert {"h", "T", "p", "{raw_uri}e", "{server}o"} <= atoms.keys()
+
+
+def write_into(logger: Logger, folder: Path) -> Path:
+    """Have the logger write into files alone: pytest listens to it as well."""
+    logger.cfg.set("accesslog", str(folder / "access.log"))
+    logger.cfg.set("errorlog", str(folder / "error.log"))
+    for each in (logger.error_log, logger.access_log):
+        each.handlers.clear()
+    logger.setup(logger.cfg)
+    return folder / "access.log"
+
+
+def upper(record: logging.LogRecord) -> bool:
+    record.msg = record.getMessage().upper()
+    record.args = ()
+    return True
+
+
+def in_brackets(handler: logging.Handler) -> None:
+    handler.setFormatter(logging.Formatter("[%(message)s]"))
+
+
+def another(log: logging.Logger) -> None:
+    log.addHandler(logging.NullHandler())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda log: None,
+        lambda log: log.addFilter(upper),
+        lambda log: log.handlers[0].addFilter(upper),
+        lambda log: log.handlers[0].setLevel(logging.WARNING),
+        lambda log: log.setLevel(logging.WARNING),
+        lambda log: in_brackets(log.handlers[0]),
+        another,
+    ],
+)
+@pytest.mark.parametrize("shape", ["", "%(m)s %({server}o)s"])
+def test_line_is_written_as_gunicorn_would(
+    logger: Logger, tmp_path: Path, changed: Callable[[logging.Logger], None], shape: str
+) -> None:
+    """Whatever an operator has made of the log, and also after it was opened anew."""
+    if shape:
+        logger.cfg.set("access_log_format", shape)
+    file = write_into(logger, tmp_path)
+    assert CONF["_only_handler"](logger.access_log) is not None
+    changed(logger.access_log)
+    asked = (
+        SimpleNamespace(status="200 OK", headers=HEADERS, sent=63),
+        SimpleNamespace(headers=[("ACCEPT", "*/*")]),
+        ENVIRON,
+        timedelta(0, 3, 1234),
+    )
+    told = []
+    for write in (logger.access, partial(Logger.access, logger)):
+        file.rename(tmp_path / "access.log.1")
+        logger.reopen_files()
+        write(*asked)
+        told.append(file.read_text())
+    assert told[0] == told[1]
+
+
+def test_line_that_cannot_be_made_breaks_no_answer(logger: Logger, tmp_path: Path) -> None:
+    logger.cfg.set("access_log_format", "%(m)d")
+    write_into(logger, tmp_path)
+    response = SimpleNamespace(status="200 OK", headers=HEADERS, sent=63)
+    logger.access(response, SimpleNamespace(headers=[]), ENVIRON, timedelta(0, 3))
+    assert "cannot be written" in (tmp_path / "error.log").read_text()
+
+
+def test_moment_is_that_of_gunicorn() -> None:
+    logger = CONF["WithoutQuery"](Config())
+    for _ in range(3):
+        before, ours, after = Logger.now(logger), logger.now(), Logger.now(logger)
+        assert ours in (before, after)
+    logger.error_log.filters.clear()

@@ -4,6 +4,8 @@ import hashlib
 import io
 import re
 import socket
+import subprocess
+import sys
 from typing import Any
 from uuid import RFC_4122, UUID
 
@@ -113,6 +115,28 @@ def test_request_ids_are_unique_and_sort_by_time() -> None:
     assert all(str(UUID(each)) == each for each in ids)
     moments = [each[:18] for each in ids]
     assert moments == sorted(moments)
+
+
+FORKED = """
+import os
+from gateway.transport import identity
+
+def of_a_child() -> bytes:
+    given, taken = os.pipe()
+    if os.fork() == 0:
+        os.write(taken, identity.new_request_id().encode())
+        os._exit(0)
+    return os.read(given, 36)
+
+identity.time.time_ns = lambda: 1
+print(len({of_a_child() for _ in range(20)}))
+"""
+
+
+def test_request_ids_of_processes_differ() -> None:
+    """Workers are forked from one that may have given ids already."""
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, check=True)
+    assert done.stdout == b"20\n"
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,20 @@ def test_end_does_not_wait_for_clients_that_do_not_close(
             assert read_answer(client).lead_id
         gateway.process.terminate()
         assert gateway.process.wait(UNHURRIED) == 0
+
+
+def test_worker_that_has_lost_its_master_answers_those_who_wait(
+    start: Callable[..., LiveGateway],
+) -> None:
+    gateway = start(**ONE_WORKER)
+    with ExitStack() as clients:
+        posts = busy(gateway, clients)
+        gateway.process.kill()
+        gateway.process.wait(PATIENCE)
+        # It looks once a second whether it has a master.
+        end = time.monotonic() + PATIENCE
+        while "Parent changed" not in gateway.log:
+            assert time.monotonic() < end, gateway.log
+            time.sleep(0.05)
+        assert {finish() for finish in posts} == {1001, 1002, 1003, 1004, 1005}
+    assert gateway.count() == 5

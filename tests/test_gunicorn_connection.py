@@ -1,0 +1,171 @@
+"""What is sent and believed is what Gunicorn itself would send and believe."""
+
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn import util
+from gunicorn.config import Config
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.http.wsgi import Response
+from gunicorn.workers.gthread import TConn
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gunicorn_connection
+from gunicorn_connection import Answer, Connection
+
+NAMES = (
+    *("Content-Type", "content-LENGTH", "Content-Length", "X-Request-Id", "Vary", "Connection"),
+    *("Upgrade", "Server", "Transfer-Encoding", "", "A b", "A\n", 7),
+)
+VALUES = ("", "0", "3", " 3 ", "7", "text/plain", "upgrade", "websocket", "a\r\nb", "\x00", "é", 7)
+STATUS = ("200 OK", "204 NO CONTENT", "304 NOT MODIFIED", "404", "500 \xe9")
+BODIES = st.lists(st.sampled_from((b"", b"abc", b"abcdefg", "abc", bytearray(b"abc"))), max_size=3)
+
+
+class Sent:
+    def __init__(self) -> None:
+        self.bytes = b""
+
+    def sendall(self, data: bytes) -> None:
+        self.bytes += data
+
+
+def request(**said: Any) -> Any:
+    return SimpleNamespace(should_close=lambda: said["closes"], **said)
+
+
+def answer(kind: type[Response], asked: Any, status: str, headers: Any, body: Any) -> Any:
+    """Return what is sent, and what the log is told, or the kind of error that is raised."""
+    to = Sent()
+    made = kind(asked, to, Config())
+    error = None
+    try:
+        made.start_response(status, headers)
+        for each in body:
+            made.write(each)
+        made.close()
+    except Exception as raised:
+        error = type(raised), str(raised)
+    return to.bytes, error, made.sent, made.headers, made.headers_sent, made.should_close()
+
+
+@given(
+    asked=st.builds(
+        request,
+        method=st.sampled_from(("POST", "GET", "HEAD")),
+        version=st.sampled_from(((1, 0), (1, 1))),
+        closes=st.booleans(),
+    ),
+    status=st.sampled_from(STATUS),
+    headers=st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=5)
+    | st.just([("Content-Type", "text/plain"), ("Content-Length", "3")]),
+    body=BODIES,
+)
+def test_answer_is_what_gunicorn_sends(
+    asked: Any, status: str, headers: list[tuple[Any, Any]], body: list[Any]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(util, "http_date", lambda *_: "today")
+        gunicorn_connection._date.cache_clear()
+        told = [
+            answer(kind, asked, status, headers.copy(), body.copy()) for kind in (Response, Answer)
+        ]
+    gunicorn_connection._date.cache_clear()
+    if told[0][1] is None:
+        assert told[0] == told[1]
+    else:
+        assert told[0][:2] == told[1][:2]
+
+
+def test_whole_answer_is_one_packet() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        asked = request(method="POST", version=(1, 1), closes=True)
+        made = Answer(asked, ours, Config())
+        made.start_response("200 OK", [("Content-Length", "3")])
+        made.write(b"abc")
+        assert theirs.recv(65_536, socket.MSG_DONTWAIT).endswith(b"\r\n\r\nabc")
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.1,::1", "*", "10.0.0.0/8", ""])
+@pytest.mark.parametrize(
+    "peer", [("127.0.0.1", 1), ("10.1.2.3", 1), ("::1", 1, 0, 0), ("no address", 1), "", b""]
+)
+def test_proxy_is_believed_as_by_gunicorn(allowed: str, peer: Any) -> None:
+    cfg = Config()
+    cfg.set("forwarded_allow_ips", allowed)
+    sent = b"POST /service HTTP/1.1\r\nX-Forwarded-Proto: https\r\nHost: a\r\n\r\n"
+
+    def scheme(kind: type[Request]) -> str:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(sent)
+            return str(kind(cfg, SocketUnreader(ours), peer).scheme)
+
+    for _ in range(2):
+        assert scheme(gunicorn_connection._Request) == scheme(Request)
+
+
+HEADS = (
+    *("Host: a", "host:b", "Content-Type: text/plain", "CONTENT-TYPE:  a \t", "Accept:\t*/*"),
+    *("Content-Length: 3", "Expect: 100-continue", "Expect: more", "X-Forwarded-Proto: https"),
+    *("X-Forwarded-Proto: http", "X-Forwarded-SSL: on", "X_Under: 1", "Script_Name: /a"),
+    *(" folded", "\tfolded: a", "no colon", ": no name", "", "Empty:", "Name : a"),
+    *("\xe9: a", "Value: \xe9\xff", "Nbsp: \xa0a\xa0", "Nul: \x00", "Del: \x7f", "Cr: a\rb"),
+    *("Tab: a\tb", "Colon: a:b", "Connection: close", "Transfer-Encoding: chunked", "Bad(: a"),
+    "Long: " + "x" * 90,
+)
+
+
+@given(
+    lines=st.lists(st.sampled_from(HEADS), max_size=7),
+    settings=st.fixed_dictionaries(
+        {},
+        optional={
+            "limit_request_fields": st.sampled_from((2, 0)),
+            "limit_request_field_size": st.sampled_from((40, 15, 0)),
+            "strip_header_spaces": st.just(True),
+            "permit_obsolete_folding": st.just(True),
+            "header_map": st.sampled_from(("drop", "refuse", "dangerous")),
+            "forwarded_allow_ips": st.sampled_from(("*", "", "10.0.0.1")),
+            "secure_scheme_headers": st.just({"X-FORWARDED-SSL": "on"}),
+        },
+    ),
+    version=st.sampled_from(("1.0", "1.1")),
+)
+def test_headers_are_read_as_by_gunicorn(
+    lines: list[str], settings: dict[str, Any], version: str
+) -> None:
+    cfg = Config()
+    for name, value in settings.items():
+        cfg.set(name, value)
+    head = "".join(f"{line}\r\n" for line in (f"POST / HTTP/{version}", *lines, ""))
+
+    def read(kind: type[Request]) -> Any:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(head.encode("latin-1"))
+            try:
+                made = kind(cfg, SocketUnreader(ours), ("10.0.0.1", 1))
+            except Exception as error:
+                return type(error), str(error)
+            return made.headers, made.scheme, made._expected_100_continue, made.should_close()
+
+    assert read(gunicorn_connection._Request) == read(Request)
+
+
+@pytest.mark.parametrize("made", [TConn, Connection])
+def test_waits_for_what_is_sent_first(made: type[TConn]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        conn = made(Config(), ours, "", "")
+        assert not conn.wait_for_data(0.01)
+        theirs.sendall(b"P")
+        assert conn.wait_for_data(5)
+    closed = made(Config(), socket.socket(), "", "")
+    closed.sock.close()
+    assert not closed.wait_for_data(0.01)
