@@ -1,7 +1,6 @@
 """Gunicorn's connection, request and answer, without what they do anew for each request and need
 not; ``gunicorn_worker.py`` serves by them."""
 
-import re
 import select
 import time
 from collections.abc import Sequence
@@ -10,12 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from gunicorn import util
-from gunicorn.http.message import (
-    RFC9110_5_3_SINGLETON_FIELDS,
-    TOKEN_RE,
-    Request,
-    _ip_in_allow_list,
-)
+from gunicorn.http.message import TOKEN_RE, Request, _ip_in_allow_list
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import HEADER_VALUE_RE, Response
 from gunicorn.workers.gthread import TConn
@@ -52,35 +46,8 @@ class Connection(TConn):
         return self.data_ready
 
 
-_LINE = re.compile(r"([0-9A-Za-z!#$%&'*+.^`|~-]+):[\t ]*([\t -~\x80-\xff]*)")
-"""A header as nearly all are: the name a token without an underscore, which could stand for a
-hyphen, and the value without a control character."""
-
-_LOOKED_AT = RFC9110_5_3_SINGLETON_FIELDS | {"EXPECT"}
-"""Names of headers that Gunicorn looks at, beside those by which a proxy says the scheme."""
-
-
 class _Request(Request):
-    """A request that takes plain headers in one step each, and asks once for an address whether it
-    is that of a proxy."""
-
-    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        """Return the headers in ``data``; Gunicorn itself reads what is unusual or wrong."""
-        lines = data.decode("latin-1").split("\r\n")
-        found = [match for match in map(_LINE.fullmatch, lines) if match]
-        is_usual = (
-            len(found) == len(lines) <= self.limit_request_fields
-            and max(map(len, lines)) + len("\r\n") <= self.limit_request_field_size
-        )
-        if from_trailer or not is_usual:
-            return list(super().parse_headers(data, from_trailer=from_trailer))
-        headers = [(match[1].upper(), match[2].rstrip(" \t")) for match in found]
-        by_proxy, forwarders = self._peer_trusted_for_forwarded()
-        scheme, seen = [False], set[str]()
-        for name, value in headers:
-            if name in _LOOKED_AT or name in by_proxy:
-                self._apply_header_policy(name, value, scheme, seen, by_proxy, forwarders)
-        return headers
+    """A request that asks once for an address whether it is that of a proxy."""
 
     def _peer_is_trusted_proxy(self) -> bool:
         peer = self.peer_addr

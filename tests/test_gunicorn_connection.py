@@ -110,54 +110,6 @@ def test_proxy_is_believed_as_by_gunicorn(allowed: str, peer: Any) -> None:
         assert scheme(gunicorn_connection._Request) == scheme(Request)
 
 
-HEADS = (
-    *("Host: a", "host:b", "Content-Type: text/plain", "CONTENT-TYPE:  a \t", "Accept:\t*/*"),
-    *("Content-Length: 3", "Expect: 100-continue", "Expect: more", "X-Forwarded-Proto: https"),
-    *("X-Forwarded-Proto: http", "X-Forwarded-SSL: on", "X_Under: 1", "Script_Name: /a"),
-    *(" folded", "\tfolded: a", "no colon", ": no name", "", "Empty:", "Name : a"),
-    *("\xe9: a", "Value: \xe9\xff", "Nbsp: \xa0a\xa0", "Nul: \x00", "Del: \x7f", "Cr: a\rb"),
-    *("Tab: a\tb", "Colon: a:b", "Connection: close", "Transfer-Encoding: chunked", "Bad(: a"),
-    "Long: " + "x" * 90,
-)
-
-
-@given(
-    lines=st.lists(st.sampled_from(HEADS), max_size=7),
-    settings=st.fixed_dictionaries(
-        {},
-        optional={
-            "limit_request_fields": st.sampled_from((2, 0)),
-            "limit_request_field_size": st.sampled_from((40, 15, 0)),
-            "strip_header_spaces": st.just(True),
-            "permit_obsolete_folding": st.just(True),
-            "header_map": st.sampled_from(("drop", "refuse", "dangerous")),
-            "forwarded_allow_ips": st.sampled_from(("*", "", "10.0.0.1")),
-            "secure_scheme_headers": st.just({"X-FORWARDED-SSL": "on"}),
-        },
-    ),
-    version=st.sampled_from(("1.0", "1.1")),
-)
-def test_headers_are_read_as_by_gunicorn(
-    lines: list[str], settings: dict[str, Any], version: str
-) -> None:
-    cfg = Config()
-    for name, value in settings.items():
-        cfg.set(name, value)
-    head = "".join(f"{line}\r\n" for line in (f"POST / HTTP/{version}", *lines, ""))
-
-    def read(kind: type[Request]) -> Any:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            theirs.sendall(head.encode("latin-1"))
-            try:
-                made = kind(cfg, SocketUnreader(ours), ("10.0.0.1", 1))
-            except Exception as error:
-                return type(error), str(error)
-            return made.headers, made.scheme, made._expected_100_continue, made.should_close()
-
-    assert read(gunicorn_connection._Request) == read(Request)
-
-
 @pytest.mark.parametrize("made", [TConn, Connection])
 def test_waits_for_what_is_sent_first(made: type[TConn]) -> None:
     ours, theirs = socket.socketpair()
