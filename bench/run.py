@@ -1,8 +1,9 @@
 """Every kind of post beside a no-op and a parse-only POST on the same server, on each engine.
 
-Each round runs no-op, parse-only and all cases one after another, so that whatever else the machine
-does hits them alike; a ratio is that of one round. A run counts only if the database has exactly
-the new leads, files and rows of the journal that its answers promise.
+Each round runs the no-op, the no-op by Gunicorn's own worker, parse-only and all cases one after
+another, so that whatever else the machine does hits them alike; a ratio is that of one round. A run
+counts only if the database has exactly the new leads, files and rows of the journal that its
+answers promise.
 """
 
 import argparse
@@ -25,9 +26,10 @@ from gateway.contract import System
 from gateway.database import reading
 from gateway.models import Lead, LeadExternalId, LeadFile, Submission
 
-NOOP, PARSE = "no-op", "parse only"
+NOOP, GTHREAD, PARSE = "no-op", "no-op, gthread", "parse only"
 CONFIGURATIONS = {
     NOOP: "bench/noop_conf.py",
+    GTHREAD: "bench/noop_gthread_conf.py",
     PARSE: "bench/parse_only_conf.py",
     "": "gunicorn.conf.py",
 }
@@ -40,7 +42,7 @@ SPREAD = 20_000
 
 @dataclass
 class Bench:
-    """One engine: its database, its three servers, and the next new person."""
+    """One engine: its database, its servers, and the next new person."""
 
     engine: str
     folder: Path
@@ -51,11 +53,12 @@ class Bench:
     samples: list[Sample] = field(default_factory=list)
 
     def round(self, chosen: Sequence[Case], connections: int, size: int) -> None:
-        """Run the two baselines and the cases, and keep the samples."""
-        noop = self._measure(NOOP, TEMPLATE, 0, connections)
-        parse = self._measure(PARSE, TEMPLATE, 0, connections)
+        """Run the three baselines and the cases, and keep the samples."""
+        noop, gthread, parse = (
+            self._measure(name, TEMPLATE, 0, connections) for name in (NOOP, GTHREAD, PARSE)
+        )
         known = self.fresh
-        found = [(NOOP, noop), (PARSE, parse)]
+        found = [(NOOP, noop), (GTHREAD, gthread), (PARSE, parse)]
         for case in chosen:
             first = self._first(case, known, size)
             before = self._rows()
@@ -65,7 +68,14 @@ class Bench:
                 self.fresh += run.load.answers
             found.append((case.name, run))
         for name, run in found:
-            sample = Sample(self.engine, name, connections, run, run.load.rate / noop.load.rate)
+            sample = Sample(
+                self.engine,
+                name,
+                connections,
+                run,
+                ratio=run.load.rate / noop.load.rate,
+                ratio_gthread=run.load.rate / gthread.load.rate,
+            )
             self.samples.append(sample)
             print(run_table.line(sample), flush=True)
 

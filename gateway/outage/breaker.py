@@ -47,7 +47,9 @@ class _Known:
         mine.turn = self._turn
         self._breaker._turns.add(self._turn)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._turn.is_post:
+            self._breaker.done_at = time.monotonic()
         self._breaker._turns.discard(self._turn)
         self._breaker._mine.turn = self._before
 
@@ -66,6 +68,8 @@ class Breaker:
         self._retry_at = 0.0
         self._turns: set[_Turn] = set()
         self._mine = threading.local()
+        self.done_at = float("-inf")
+        """When a post was done last: the database had committed its row (``time.monotonic``)."""
 
     @property
     def is_probed(self) -> bool:

@@ -117,10 +117,11 @@ def _insert_in_sqlite(connection: Connection, into: str, rows: Sequence[Column])
     one = f"({', '.join('?' * width)})"
     driver: Any = connection.connection.driver_connection
     most = min(ROWS_AT_ONCE, driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width)
-    # Few statements: with each the driver gives way to the thread that reads on.
+    # Few statements: with each the driver gives way to the thread that reads on. To be able to undo
+    # one alone, SQLite would copy each page before it changes; who fails here rolls all of it back.
     for some in in_parts(rows, most=most):
         connection.exec_driver_sql(
-            f"INSERT INTO {into} VALUES {', '.join([one] * len(some))}",  # noqa: S608 own names
+            f"INSERT OR FAIL INTO {into} VALUES {', '.join([one] * len(some))}",  # noqa: S608 own names
             tuple(chain.from_iterable(some)),
         )
 

@@ -1,0 +1,70 @@
+"""A database that is slow is told from one that has fallen silent."""
+
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from gateway.outage import Breaker, Watchdog
+from gateway.outage.probing import ANSWER_SECONDS, WAIT_SECONDS
+from tests.outage.outages import Outage
+
+
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker()
+
+
+@pytest.fixture
+def watchdog(out: Outage, breaker: Breaker) -> Watchdog:
+    """One whose questions nobody answers."""
+    if out.proxy is None:
+        pytest.skip("nobody watches over a file")
+    out.proxy.stall()
+    return Watchdog(out.gateway.system.engine, breaker, {})
+
+
+def wait_for_long(breaker: Breaker) -> None:
+    while breaker.longest_turn() <= WAIT_SECONDS:
+        time.sleep(0.01)
+
+
+def test_database_that_says_nothing_is_away(breaker: Breaker, watchdog: Watchdog) -> None:
+    with breaker.turn(is_post=True):
+        wait_for_long(breaker)
+        watchdog.look()
+    assert breaker.is_open
+
+
+@pytest.mark.parametrize("is_post", [True, False])
+def test_database_that_has_done_a_post_meanwhile_is_there(
+    breaker: Breaker, watchdog: Watchdog, is_post: bool
+) -> None:
+    def do() -> None:
+        with breaker.turn(is_post=is_post):
+            time.sleep(ANSWER_SECONDS / 2)
+
+    with breaker.turn(is_post=True):
+        wait_for_long(breaker)
+        other = threading.Thread(target=do)
+        other.start()
+        watchdog.look()
+        other.join()
+    # Whoever else is at work with the database may have done nothing there.
+    assert breaker.is_open is not is_post
+
+
+def test_post_that_failed_is_no_sign_of_the_database(breaker: Breaker, watchdog: Watchdog) -> None:
+    def fail() -> None:
+        with suppress(TimeoutError), breaker.turn(is_post=True):
+            time.sleep(ANSWER_SECONDS / 2)
+            raise TimeoutError
+
+    with breaker.turn(is_post=True):
+        wait_for_long(breaker)
+        other = threading.Thread(target=fail)
+        other.start()
+        watchdog.look()
+        other.join()
+    assert breaker.is_open
