@@ -68,6 +68,7 @@ access_log_format = (
 
 # What stands behind a path, also where its question mark was forgotten or escaped.
 _QUERY = re.compile(r"(?:[?&;=]|%3[BDF]|%26)\S*", re.IGNORECASE)
+_PAGE = {"f", "{referer}i", "{http_referer}e"}
 _URI = re.compile(r"(Error handling request \S+ )(\S+)")
 _QUOTES = re.compile(
     r"(Invalid request from ip=\S*: [^:]*|No more data after)(?::.*)?\Z", re.DOTALL
@@ -123,7 +124,9 @@ class WithoutQuery(Logger):
         if self.cfg.access_log_format != access_log_format:
             # In these are what an operator may name: the first line, the query and variables.
             shown = {**environ, "RAW_URI": path, "PATH_INFO": path, "QUERY_STRING": ""}
-            return super().atoms(resp, req, shown, request_time)
+            told: dict[str, Any] = super().atoms(resp, req, shown, request_time)
+            # The address of the page with the form, which may have a query of its own.
+            return told | {name: _QUERY.sub("", told[name]) for name in _PAGE & told.keys()}
         # Gunicorn makes one of each header and each variable of the environment as well, which is
         # half of what a line costs; ours names ten.
         status = resp.status
@@ -174,7 +177,7 @@ def _cut(record: logging.LogRecord) -> bool:
 logger_class = WithoutQuery
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_THRESHOLDS = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_THRESHOLD_": -3}
 _KEPT = 4 << 20
 
 
@@ -185,9 +188,10 @@ def _give_back_large_blocks() -> None:
     blocks are usual and keeps the next ones, one for each thread that ever checked a password.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _KEPT)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)
+    # An operator's own settings stay.
+    if mallopt is not None and _THRESHOLDS.keys().isdisjoint(os.environ):
+        for threshold in _THRESHOLDS.values():
+            mallopt(threshold, _KEPT)
 
 
 def when_ready(server: Any) -> None:

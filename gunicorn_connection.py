@@ -77,9 +77,10 @@ class Answer(Response):
         if self.headers_sent or not is_whole or self._omits_body or self.upgrade:
             super().write(data)
             return
+        whole = self._head().encode("latin-1") + data
         self.headers_sent = True
+        self.sock.sendall(whole)
         self.sent = len(data)
-        self.sock.sendall(self._head().encode("latin-1") + data)
 
     def _head(self) -> str:
         version, minor = self.req.version
@@ -106,13 +107,13 @@ class Answer(Response):
 def _are_usual(headers: Sequence[tuple[str, str]]) -> bool:
     """Whether Gunicorn would take each of ``headers`` as it is."""
     try:
-        names = [name.lower() for name, _ in headers]
+        names = [name for name, _ in headers]
         together = "".join(names), "".join([value for _, value in headers])
     except (AttributeError, TypeError):
         # One is no text.
         return False
     return bool(
-        util.hop_headers.isdisjoint(names)
+        util.hop_headers.isdisjoint(map(str.lower, names))
         and "" not in names
         and TOKEN_RE.fullmatch(together[0])
         and HEADER_VALUE_RE.fullmatch(together[1])

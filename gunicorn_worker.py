@@ -26,6 +26,9 @@ PARTING_SECONDS = 2.0
 PARTING_BYTES = 65_536
 """How long a client may take to close, and how much it may still send; as in Gunicorn."""
 
+USED_UP = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+USED_UP_SECONDS = 0.1
+
 NOTIFY_SECONDS = 0.5
 """How often the master is told that a worker is alive; it waits for ``timeout`` seconds."""
 
@@ -96,7 +99,17 @@ class GatewayWorker(ThreadWorker):
             super().set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
 
     def accept(self, listener: Any) -> None:
-        """Take a connection, and have a thread answer it."""
+        """Take a connection; where there is no file left for it, let it wait for a moment."""
+        try:
+            self._take(listener)
+        except OSError as error:
+            if error.errno not in USED_UP:
+                raise
+            self.log.warning("No connection can be taken now: %s", error.strerror)
+            # Else the poller would say at once that somebody waits.
+            time.sleep(USED_UP_SECONDS)
+
+    def _take(self, listener: Any) -> None:
         try:
             client, address = listener.accept()
         except OSError as error:
@@ -132,7 +145,7 @@ class GatewayWorker(ThreadWorker):
         while self._to_close and self.nr_conns < self.worker_connections:
             listener, before = self._to_close[-1], self.nr_conns
             try:
-                self.accept(listener)
+                self._take(listener)
             except OSError:
                 # There is no file left for it now.
                 return

@@ -1,10 +1,15 @@
-"""Which errors of an engine say that another post got in between, or held what was needed."""
+"""Posts that get in between, or hold what is needed: not to wait for them, and what engines say of
+them."""
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 _POSTGRESQL_CONFLICTS = {"40001", "40P01"}
 _MARIADB_CONFLICTS = {1020, 1213}
 _POSTGRESQL_TIMEOUT, _MARIADB_TIMEOUT = "55P03", 1205
+
+AT_ONCE = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
+"""Before a statement of MariaDB that waits for no row. It knows no wait between this and a second.
+"""
 
 
 def waited_too_long(error: DBAPIError) -> bool:

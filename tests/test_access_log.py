@@ -73,8 +73,13 @@ def test_format_of_an_operator_has_every_atom_but_a_query(logger: Logger) -> Non
     response = SimpleNamespace(status="200 OK", headers=HEADERS, sent=63)
     query = "a=1&ai_login_password=a-secret"
     environ = {**ENVIRON, "RAW_URI": f"/service?{query}", "QUERY_STRING": query}
-    atoms = logger.atoms(response, SimpleNamespace(headers=[]), environ, timedelta(0, 3))
+    page = f"https://example.com/form?{query}"
+    environ["HTTP_REFERER"] = page
+    asked = SimpleNamespace(headers=[("REFERER", page)])
+    atoms = logger.atoms(response, asked, environ, timedelta(0, 3))
     assert atoms["U"] == "/service"
+    names = ("f", "{referer}i", "{http_referer}e")
+    assert [atoms[name] for name in names] == ["https://example.com/form"] * 3
     assert atoms["r"] == "POST /service HTTP/1.1"
     assert "a-secret" not in str(atoms)
     assert {"h", "T", "p", "{raw_uri}e", "{server}o"} <= atoms.keys()

@@ -13,6 +13,7 @@ from stored_rows import rows
 
 from gateway.journal import bodies
 from gateway.models import Lead, LeadNote, Submission
+from gateway.store import merging
 from gateway.testing import Gateway
 from tests.plugins.letters import NAMES
 
@@ -37,16 +38,31 @@ def test_notes_that_fill_more_than_one_packet_are_stored(make_gateway: MakeGatew
 LETTER = '"' * 990_000
 
 
+TOO_LONG = "the custom values together would be longer than 4000000 bytes (send less)"
+
+
 @pytest.mark.parametrize("more", ["", "match_update=1&phone=5035550142&"])
-def test_custom_values_too_long_together_are_refused(make_gateway: MakeGateway, more: str) -> None:
+def test_custom_values_too_long_together_are_kept_aside(
+    make_gateway: MakeGateway, more: str
+) -> None:
     gateway = make_gateway("tests.plugins.letters")
     letters = "&".join(f"{name}={LETTER}" for name in NAMES)
     answer = gateway.post(FORM + f"{more}{letters}".encode())
-    assert answer.status_message == (
-        f"{NAMES[0]}: the custom values together would be longer than 4000000 bytes (send less)"
-    )
-    assert answer.headers["X-Gateway-Error"] == "too_long"
+    assert answer.status == 0
     assert not gateway.system.breaker.is_open
+    stored = set(gateway.lead(answer.lead_id)["custom"])
+    assert len(stored) == 2
+    warned = answer.headers["X-Gateway-Warning"]
+    assert all((f"{name}: {TOO_LONG}" in warned) is (name not in stored) for name in NAMES)
+    notes = [row["text"] for row in rows(gateway, LeadNote)]
+    assert sum(note.count('"') for note in notes) == len(LETTER) * (len(NAMES) - 2)
+
+
+def test_custom_values_too_long_together_are_refused_by_name(make_gateway: MakeGateway) -> None:
+    gateway = make_gateway("tests.plugins.letters", GATEWAY_ON_INVALID="refuse")
+    answer = gateway.send(**dict.fromkeys(NAMES[:3], LETTER))
+    assert answer.status_message == f"{NAMES[0]}: {TOO_LONG}"
+    assert answer.headers["X-Gateway-Error"] == "too_long"
     assert (gateway.count(), len(gateway.journal())) == (0, 1)
 
 
@@ -56,10 +72,28 @@ def test_custom_values_that_a_lead_has_count_as_well(make_gateway: MakeGateway) 
     letters = {first: LETTER, second: LETTER}
     lead_id = gateway.send(**letters).lead_id
     answer = gateway.send(mode="update", lead_id=lead_id, city="Salem", **{third: LETTER})
-    assert answer.status_message.startswith(f"{third}: the custom values together")
+    assert answer.status_message == f"{third}: {TOO_LONG}"
     lead = gateway.lead(lead_id)
     assert (lead["custom"], lead["city"]) == (letters, None)
     assert gateway.send(mode="update", lead_id=lead_id, **{first: "", third: LETTER}).status == 0
+
+
+def test_custom_values_that_are_too_long_already_can_be_made_shorter(
+    make_gateway: MakeGateway,
+) -> None:
+    gateway = make_gateway("tests.plugins.letters")
+    first, second, third, fourth, fifth, *_ = NAMES
+    kept = gateway.send(full_name="Ann Long", **{first: LETTER, second: LETTER}).lead_id
+    other = gateway.send(full_name="Ann Long", **{third: LETTER, fourth: LETTER}).lead_id
+    merging.merge(gateway.system, kept, [other])
+    assert len(gateway.lead(kept)["custom"]) == 4
+
+    def update(**values: str) -> int:
+        return gateway.send(mode="update", lead_id=kept, **values).status
+
+    assert update(**{fifth: "x"}) == 1
+    assert update(city="Salem") == update(**{first: ""}) == update(**{second: "short"}) == 0
+    assert update(**{fifth: "x"}) == 0
 
 
 def test_rows_that_fill_more_than_one_statement_are_stored_in_order(

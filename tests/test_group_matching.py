@@ -13,7 +13,7 @@ from stored_rows import count, keys_are_right, rows
 from gateway.commands.lead_set import CREATED, UPDATED
 from gateway.database import LOCK_SECONDS
 from gateway.matching import keys_of
-from gateway.models import Lead, MatchKey, Pool
+from gateway.models import Lead, LeadTag, MatchKey, Pool
 from gateway.store import claims, fast
 from gateway.store.group import Group
 from gateway.testing import Gateway
@@ -126,7 +126,11 @@ def holding(gateway: Gateway, hold: Callable[[Connection], Any]) -> Iterator[Non
 
 
 @pytest.mark.parametrize(
-    "what", ["claim", "row", "row of an update", "pool", "pool of a plain insert"]
+    "what",
+    [
+        *("claim", "row", "row of an update", "tags of an update", "keys of an update"),
+        *("pool", "pool of a plain insert"),
+    ],
 )
 def test_what_somebody_holds_for_long_stops_only_who_needs_it(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch, what: str
@@ -134,13 +138,13 @@ def test_what_somebody_holds_for_long_stops_only_who_needs_it(
     gateway = make_gateway(GATEWAY_CREATE_POOLS=True)
     if gateway.system.engine.dialect.name == "sqlite":
         pytest.skip("one writer: who waits, waits for its turn")
-    known = gateway.send(**person(3), pool="One").lead_id
+    known = gateway.send(**person(3), pool="One", tags="a").lead_id
     posts = [person(n) for n in range(8)]
     posts[5] = {"full_name": "Ann Lee"}
     if what == "pool of a plain insert":
         posts = [{"full_name": f"Ann {n}"} for n in range(8)]
-    if what == "row of an update":
-        posts[3] = {"mode": "update", "lead_id": str(known), "company": "New"}
+    if what.endswith("of an update"):
+        posts[3] = {"mode": "update", "lead_id": str(known), "phone": "503-555-0198", "tags": "b"}
     if "pool" in what:
         posts[3] |= {"pool": "One", "phone": "503-555-0199"}
 
@@ -148,6 +152,12 @@ def test_what_somebody_holds_for_long_stops_only_who_needs_it(
         if "row" in what:
             lead = select(Lead.lead_id).where(Lead.lead_id == known)
             connection.execute(lead.with_for_update())
+        elif what == "tags of an update":
+            of_lead = select(LeadTag.label).where(LeadTag.lead_id == known)
+            connection.execute(of_lead.with_for_update())
+        elif what == "keys of an update":
+            of_lead = select(MatchKey.rule).where(MatchKey.lead_id == known)
+            connection.execute(of_lead.with_for_update())
         elif what == "claim":
             claims.take(connection, keys_of(person(3), gateway.system.match_rules.values()))
         else:

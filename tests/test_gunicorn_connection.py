@@ -19,7 +19,7 @@ from gunicorn_connection import Answer, Connection
 
 NAMES = (
     *("Content-Type", "content-LENGTH", "Content-Length", "X-Request-Id", "Vary", "Connection"),
-    *("Upgrade", "Server", "Transfer-Encoding", "", "A b", "A\n", 7),
+    *("Upgrade", "Server", "Transfer-Encoding", "", "A b", "A\n", "X-\u212a", 7),
 )
 VALUES = ("", "0", "3", " 3 ", "7", "text/plain", "upgrade", "websocket", "a\r\nb", "\x00", "é", 7)
 STATUS = ("200 OK", "204 NO CONTENT", "304 NOT MODIFIED", "404", "500 \xe9")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,10 @@ from marshmallow import ValidationError, fields, missing
 
 from gateway.contract import CustomField, FormValue, Rejected
 from gateway.errors import problem
+from gateway.formats import broken
+from gateway.json_text import as_json
 from gateway.schema.messages import blamed
+from gateway.schema.plain import LONGEST_JSON, TOO_LONG_TOGETHER
 from gateway.schema.reading import EMPTY, Reader
 
 if TYPE_CHECKING:
@@ -63,7 +66,8 @@ def settle_custom(
     *,
     mode: str,
 ) -> Values:
-    """Reject what is missing or does not go with the rest; return the defaults for a new lead.
+    """Reject what is missing, does not go with the rest or is too long beside it; return the
+    defaults for a new lead.
 
     Checks and conditions all see the values as they were read, whatever the others say of them.
     """
@@ -98,7 +102,30 @@ def settle_custom(
     for trouble in troubles:
         changes.pop(trouble.problem.field, None)
     rejected += troubles
+    rejected += _too_long_together(schema, form, changes)
     return defaults
+
+
+def _too_long_together(
+    schema: LeadSchema, form: Mapping[str, FormValue], changes: dict[str, Any]
+) -> Iterator[Rejected]:
+    """Take the longest custom values out of ``changes`` until the others can be stored as one."""
+    sent = {name: changes[name] for name in changes if name in schema.custom}
+    length = sum(len(each if type(each) is str else repr(each)) for each in sent.values())
+    # No character takes more bytes.
+    if length * 6 <= LONGEST_JSON:
+        return
+    sizes = {
+        name: len(as_json({name: value}).encode())
+        for name, value in schema.dump_custom(sent).items()
+    }
+    while sum(sizes.values()) > LONGEST_JSON:
+        name = max(sizes, key=sizes.__getitem__)
+        del sizes[name], changes[name]
+        reader = schema.readers[name]
+        sent_as = _sent_as(schema, form, reader)
+        error = broken(TOO_LONG_TOGETHER, code="too_long")
+        yield reader.reject(form[sent_as], error, sent_as=sent_as)
 
 
 def _checked(

@@ -11,7 +11,12 @@ from gateway.models import LONG_TEXT
 from gateway.normal import has_lone_surrogate
 
 LONGEST_JSON = 4_000_000
-"""Characters of JSON that one value may be; a whole post has not many more bytes."""
+"""Characters of JSON that one value may be, and bytes that those of a lead may be together: they
+travel as one, which MariaDB takes to 16 MB."""
+
+TOO_LONG_TOGETHER = (
+    f"the custom values together would be longer than {LONGEST_JSON} bytes (send less)"
+)
 
 
 def plain(value: Any) -> Any:

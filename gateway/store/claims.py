@@ -13,6 +13,7 @@ from psycopg import RawCursor
 from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from gateway import database
+from gateway.conflicts import AT_ONCE
 from gateway.driver import driver_of
 from gateway.matching import KNOWN_ON_POSTGRESQL, by_digest, known
 from gateway.models import MatchClaim
@@ -65,7 +66,6 @@ _MORE_ON_POSTGRESQL = """
 _AMONG = "SELECT digest FROM match_claim FORCE INDEX (PRIMARY) WHERE digest IN ({marks})"
 # Not the wait for a row, of which MariaDB knows none between nothing and a second.
 _SOON = f"SET STATEMENT max_statement_time = {database.TOGETHER_SECONDS} FOR "
-_AT_ONCE = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR "
 
 
 class Unclaimed(Exception):
@@ -159,7 +159,7 @@ def _take_more_on_mariadb(cursor: Any, wanted: Sequence[bytes]) -> bool:
         return False
     new = [digest for digest in wanted if digest not in taken]
     rows = ", ".join(["(%s)"] * len(new))
-    cursor.execute(_AT_ONCE + _ON_MARIADB.format(rows=rows), new)
+    cursor.execute(AT_ONCE + _ON_MARIADB.format(rows=rows), new)
     return True
 
 

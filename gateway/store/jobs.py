@@ -152,7 +152,7 @@ def run_together(connection: Connection, batch: Sequence[Job[Result]], *, commit
             pending.jobs.append(job)
             sight.touched_keys |= ready.keys
             continue
-        rows = fast.MoreRows(connection)
+        rows = fast.MoreRows(connection, soon=True)
         done = job.run(connection, partial(_beside, job.wanted, rows, sight, pending))
         if done is not None:
             pending.rows.append(rows)

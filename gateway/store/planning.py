@@ -14,7 +14,7 @@ from gateway.json_text import as_json
 from gateway.models import LONG_TEXT
 from gateway.normal import fold_label, mask
 from gateway.schema import LeadSchema
-from gateway.schema.plain import LONGEST_JSON
+from gateway.schema.plain import LONGEST_JSON, TOO_LONG_TOGETHER
 
 COLUMNS = {"ownerID": "owner_id", "pool": "pool_id", "custom_status": "custom_status_id"}
 """Wire names whose column is called otherwise."""
@@ -119,12 +119,13 @@ def columns(
 
 
 def _joined(old: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return custom values as they will be; they travel as one, which MariaDB takes to 16 MB."""
+    """Return custom values as they will be. Raises BadForm where they are too long together."""
     kept = {name: value for name, value in {**old, **sent}.items() if value is not None}
-    if len(as_json(kept).encode()) > LONGEST_JSON:
+    size = len(as_json(kept).encode())
+    # What has become longer in another way, by a merge, can be made shorter step by step.
+    if size > LONGEST_JSON and size > len(as_json(old).encode()):
         longest = max(sent, key=lambda name: len(as_json(sent[name])))
-        rule = f"the custom values together would be longer than {LONGEST_JSON} bytes (send less)"
-        raise BadForm((problem(longest, "too_long", rule),))
+        raise BadForm((problem(longest, "too_long", TOO_LONG_TOGETHER),))
     return kept or None
 
 

@@ -1,9 +1,12 @@
 """Connections: those beyond a worker's threads wait where every worker can take them, and none
 holds up the others at its end."""
 
+import os
+import resource
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 from live_gateway import PATIENCE, LiveGateway, form, read_answer, request
@@ -132,3 +135,22 @@ def test_worker_that_has_lost_its_master_answers_those_who_wait(
             time.sleep(0.05)
         assert {finish() for finish in posts} == {1001, 1002, 1003, 1004, 1005}
     assert gateway.count() == 5
+
+
+def test_worker_without_a_file_for_a_connection_waits_for_one(
+    start: Callable[..., LiveGateway],
+) -> None:
+    gateway = start(WEB_CONCURRENCY="1")
+    post = request(form(last_name="Ann"))
+    first = gateway.exchange(post).lead_id
+    (worker,) = gateway.workers
+    used = set(map(int, os.listdir(f"/proc/{worker}/fd")))
+    lowest_free = next(number for number in count() if number not in used)
+    before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+    with gateway.connect() as connection:
+        connection.sendall(post)
+        gateway.wait_for_log("No connection can be taken now")
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+        assert read_answer(connection).lead_id == first + 1
+    assert gateway.workers == [worker]

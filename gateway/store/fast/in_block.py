@@ -9,15 +9,13 @@ from typing import Any
 
 from sqlalchemy import Dialect, Table
 
+from gateway.conflicts import AT_ONCE
 from gateway.store.fast.columns import columns_named, columns_of, insert_into
 from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
 
 _LONGEST_BLOCK = 1_000_000
 """Characters of up to four bytes; MariaDB takes 16 MB in one packet and breaks the connection over
 more, which would look as if it were away. A single row may be longer."""
-
-_SOON = "SET STATEMENT innodb_lock_wait_timeout=0 FOR "
-"""Before a statement that waits for nobody. MariaDB knows no wait between this and a second."""
 
 
 def write(
@@ -118,7 +116,7 @@ def _block(statements: Sequence[str]) -> str:
 
 def _hurried(statement: str, *, soon: bool) -> str:
     # SET STATEMENT is not for a COMMIT, which waits for no row.
-    return f"{_SOON}{statement}" if soon and statement != "COMMIT" else statement
+    return f"{AT_ONCE}{statement}" if soon and statement != "COMMIT" else statement
 
 
 class _Literals(dict[Any, str]):

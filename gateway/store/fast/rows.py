@@ -5,8 +5,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Insert, Table, Update
+from sqlalchemy import Connection, Dialect, Engine, Insert, Table, Update
 
+from gateway.conflicts import AT_ONCE
 from gateway.models import Lead
 
 Row = dict[str, Any]
@@ -62,12 +63,15 @@ class Rows:
 class MoreRows(Rows):
     """What a post adds to a lead that is there, and its new values; all else runs at once.
 
-    Nothing that the post reads or changes may rest on what it has written here itself.
+    Nothing that the post reads or changes may rest on what it has written here itself. With
+    ``soon`` nothing is waited for that another holds.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, soon: bool = False) -> None:
         super().__init__(connection.engine)
         self._connection = connection
+        # On PostgreSQL the transaction itself says so, and SQLite has one writer.
+        self._must_hurry = soon and self.dialect.name in {"mariadb", "mysql"}
         self.changes: list[Row] = []
 
     def execute(self, statement: Any, rows: Any = None) -> Any:
@@ -82,11 +86,30 @@ class MoreRows(Rows):
                 changed = dict(rows)
                 self.changes.append({KEY: changed.pop("id"), **changed})
                 return self
+            if self._must_hurry:
+                return self._execute_at_once(statement, rows)
         return self._connection.execute(statement, rows)
+
+    def _execute_at_once(self, statement: Any, rows: Row | list[Row]) -> Any:
+        every: list[Any] = rows if isinstance(rows, list) else [rows]
+        text, in_order = _compiled(statement, self.dialect, tuple(every[0]))
+        if in_order is not None:
+            every = [tuple([row[name] for name in in_order]) for row in every]
+        return self._connection.exec_driver_sql(f"{AT_ONCE}{text}", every)
 
     def exec_driver_sql(self, statement: str, *parameters: Any) -> Any:
         """Run a text of SQL."""
         return self._connection.exec_driver_sql(statement, *parameters)
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    statement: Any, dialect: Dialect, names: tuple[str, ...]
+) -> tuple[str, Sequence[str] | None]:
+    """Return the text of a prebuilt statement that is given values of these names, and the names in
+    the order in which it takes them; ``None`` where it takes them by name."""
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    return str(compiled), compiled.positiontup
 
 
 def together(posts: Sequence[Rows], ids: Iterable[Any]) -> dict[Table, list[Row]]:
