@@ -2,6 +2,7 @@
 not; ``gunicorn_worker.py`` serves by them."""
 
 import select
+import socket
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,8 +12,12 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http.message import TOKEN_RE, Request, _ip_in_allow_list
 from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.http.wsgi import HEADER_VALUE_RE, Response
 from gunicorn.workers.gthread import TConn
+
+HEAD_SECONDS = 20
+"""How long the head of a request may take; for bodies there is ``gateway/transport/reading.py``."""
 
 
 class Connection(TConn):
@@ -56,8 +61,42 @@ class _Request(Request):
         return _is_among(peer[0], tuple(self.cfg.forwarded_allow_ips))
 
 
+class _Unreader(SocketUnreader):
+    """What comes on a connection, until the ``deadline`` if there is one (``time.monotonic``)."""
+
+    deadline: float | None = None
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        """Return what has come. Raises TimeoutError."""
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self.sock.settimeout(left)
+        received: bytes = super().chunk(size_hint)
+        return received
+
+
 class _Parser(RequestParser):
     mesg_class = _Request
+
+    def __init__(self, cfg: Any, source: socket.socket, source_addr: Any) -> None:
+        super().__init__(cfg, source, source_addr)
+        self._sock, self.unreader = source, _Unreader(source)
+
+    def __next__(self) -> Request:
+        """Return the next request, when its head has come; there is none where it takes too long.
+
+        Gunicorn waits for ever, and a few clients that stop within a head hold all its threads.
+        """
+        self.unreader.deadline = time.monotonic() + HEAD_SECONDS
+        try:
+            return super().__next__()
+        except TimeoutError:
+            raise StopIteration("The head of a request did not come in time") from None
+        finally:
+            self.unreader.deadline = None
+            self._sock.settimeout(None)
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,8 @@
 """What is sent and believed is what Gunicorn itself would send and believe."""
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -121,3 +123,44 @@ def test_waits_for_what_is_sent_first(made: type[TConn]) -> None:
     closed = made(Config(), socket.socket(), "", "")
     closed.sock.close()
     assert not closed.wait_for_data(0.01)
+
+
+@pytest.mark.parametrize("pause", [None, 0.05])
+def test_head_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, pause: float | None
+) -> None:
+    """Whether nothing comes any more, or a byte now and then."""
+    monkeypatch.setattr(gunicorn_connection, "HEAD_SECONDS", 0.3)
+    ours, client = socket.socketpair()
+    is_over = threading.Event()
+
+    def drip() -> None:
+        while pause is not None and not is_over.wait(pause):
+            client.sendall(b"a")
+
+    with ours, client, ThreadPoolExecutor(1) as pool:
+        connection = Connection(Config(), ours, ("192.0.2.1", 1), ("192.0.2.2", 80))
+        ours.setblocking(True)
+        connection.init()
+        client.sendall(b"POST /service HTTP/1.1\r\nHost: ")
+        dripping = pool.submit(drip)
+        with pytest.raises(StopIteration, match="in time"):
+            next(connection.parser)
+        is_over.set()
+        dripping.result()
+
+
+def test_body_may_take_longer_than_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gunicorn_connection, "HEAD_SECONDS", 0.2)
+    ours, client = socket.socketpair()
+    with ours, client, ThreadPoolExecutor(1) as pool:
+        connection = Connection(Config(), ours, ("192.0.2.1", 1), ("192.0.2.2", 80))
+        ours.setblocking(True)
+        connection.init()
+        client.sendall(b"POST /service HTTP/1.1\r\nContent-Length: 3\r\n\r\na")
+        request = next(connection.parser)
+        reading = pool.submit(request.body.read)
+        with pytest.raises(TimeoutError):
+            reading.result(3 * gunicorn_connection.HEAD_SECONDS)
+        client.sendall(b"bc")
+        assert reading.result() == b"abc"
