@@ -1,7 +1,8 @@
 """Posts with match rules that share a transaction: each finds what it would find alone."""
 
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -109,12 +110,19 @@ def test_updates_share_a_transaction(
 
     with ThreadPoolExecutor(1) as sender, holding(gateway, hold):
         running = sender.submit(held_back, gateway, monkeypatch, posts)
-        wait([running], timeout=2 if held and not one_writer else LONG)
+        # By then it is known whose lead is held.
+        wait_until(lambda: sizes, LONG)
     answers = running.result(LONG)
     assert [answer.lead_id for answer in answers] == ids
     assert sizes == ([7, 1] if held and not one_writer else [8])
     companies = {row["lead_id"]: row["company"] for row in rows(gateway, Lead)}
     assert [companies[each] for each in ids] == [*"012345", "by id", "by id"]
+
+
+def wait_until(is_so: Callable[[], Any], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -175,7 +183,8 @@ def test_what_somebody_holds_for_long_stops_only_who_needs_it(
 
             monkeypatch.setattr(gateway, "send", noted)
             running = sender.submit(held_back, gateway, monkeypatch, posts)
-            wait([running], timeout=4)
+            # Who waits for what is held gives up after LOCK_SECONDS, and not before.
+            wait_until(lambda: len(done) == 7, LOCK_SECONDS - 2)
             assert len(done) == 7
         answers = running.result(LONG)
     assert [answer.status for answer in answers] == [0] * 8
