@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -25,15 +26,20 @@ def watchdog(out: Outage, breaker: Breaker) -> Watchdog:
     return Watchdog(out.gateway.system.engine, breaker, {})
 
 
-def wait_for_long(breaker: Breaker) -> None:
-    while breaker.longest_turn() <= WAIT_SECONDS:
-        time.sleep(0.01)
+def look_while_somebody_waits(
+    breaker: Breaker, watchdog: Watchdog, meanwhile: Callable[[], None] = lambda: None
+) -> None:
+    with breaker.turn(is_post=True):
+        while breaker.longest_turn() <= WAIT_SECONDS:
+            time.sleep(0.01)
+        other = threading.Thread(target=meanwhile)
+        other.start()
+        watchdog.look()
+        other.join()
 
 
 def test_database_that_says_nothing_is_away(breaker: Breaker, watchdog: Watchdog) -> None:
-    with breaker.turn(is_post=True):
-        wait_for_long(breaker)
-        watchdog.look()
+    look_while_somebody_waits(breaker, watchdog)
     assert breaker.is_open
 
 
@@ -45,12 +51,7 @@ def test_database_that_has_done_a_post_meanwhile_is_there(
         with breaker.turn(is_post=is_post):
             time.sleep(ANSWER_SECONDS / 2)
 
-    with breaker.turn(is_post=True):
-        wait_for_long(breaker)
-        other = threading.Thread(target=do)
-        other.start()
-        watchdog.look()
-        other.join()
+    look_while_somebody_waits(breaker, watchdog, do)
     # Whoever else is at work with the database may have done nothing there.
     assert breaker.is_open is not is_post
 
@@ -61,10 +62,5 @@ def test_post_that_failed_is_no_sign_of_the_database(breaker: Breaker, watchdog:
             time.sleep(ANSWER_SECONDS / 2)
             raise TimeoutError
 
-    with breaker.turn(is_post=True):
-        wait_for_long(breaker)
-        other = threading.Thread(target=fail)
-        other.start()
-        watchdog.look()
-        other.join()
+    look_while_somebody_waits(breaker, watchdog, fail)
     assert breaker.is_open
