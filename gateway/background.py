@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
+from gateway import sqlite_log
 from gateway.auth.snapshot import REFRESH_SECONDS
 from gateway.contract import System
 from gateway.database import engine_options, has_one_writer
@@ -38,7 +39,9 @@ def start(system: System, *, see_logins: bool = True) -> None:
         _see_logins(system)
     _run("keeper", lambda: _keep(system))
     _run("sorter", lambda: _sort_in(system))
-    if not has_one_writer(system.engine):
+    if has_one_writer(system.engine):
+        _run("log", lambda: _write_back(system))
+    else:
         options = engine_options(system.settings.DATABASE_URL)
         watchdog = Watchdog(system.engine, system.breaker, options["connect_args"])
         _run("watchdog", watchdog.run)
@@ -96,6 +99,16 @@ def _sort_in(system: System) -> None:
                 pass
         except Exception as error:  # posts are found where their keys wait, too
             log.warning("search keys cannot be sorted in now: %s", type(error).__name__)
+
+
+def _write_back(system: System) -> None:
+    while True:
+        try:
+            sqlite_log.keep_short(system.engine)
+            return
+        except Exception as error:  # whoever commits does it then
+            log.warning("SQLite's log cannot be written back now: %s", type(error).__name__)
+        time.sleep(SETTLE_SECONDS)
 
 
 def _is_back(system: System) -> bool:

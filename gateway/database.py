@@ -57,9 +57,9 @@ _MARIADB_DRIVERS: dict[str, dict[str, Any]] = {
     "mysqldb": {"binary_prefix": True},
 }
 
-# At 4000 pages, 16 MB, SQLite writes its log into its file, and all writers wait. A batch of posts
-# adds some 60, many of them the same: at the default of 1000 a busy second does that ten times.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=4000")
+# Where nothing else does it (gateway/sqlite_log.py), SQLite writes its log into its file at so many
+# pages, 128 MB, and all writers wait.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=32000")
 
 _ONLY_READS = "gateway_only_reads"
 _USED_AT = "gateway_used_at"
@@ -227,7 +227,7 @@ def in_transaction(
     for attempt in range(1, ATTEMPTS + 1):
         done = False
         try:
-            with _turn(engine), connect(engine) as connection:
+            with turn(engine), connect(engine) as connection:
                 with connection.begin():
                     result = work(connection)
                     done = True
@@ -267,29 +267,22 @@ def note_return(connection: Connection, *, used_at: float, is_clean: bool) -> No
         connection.info[_LEFT_AT] = used_at
 
 
-def write_back(engine: Engine) -> None:
-    """Write what is in SQLite's log into its file, while others read and write; else do nothing.
-
-    Left alone, whoever commits once the log is long does it, and everybody waits for that.
-    """
-    if not has_one_writer(engine):
-        return
-    # Not as a transaction, in which it is not allowed; what others still need is left for later.
-    connection = engine.raw_connection()
-    try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
-    finally:
-        connection.close()
-
-
 @contextmanager
-def _turn(engine: Engine) -> Iterator[None]:
+def turn(engine: Engine) -> Iterator[None]:
+    """Keep all others from writing, where only one at a time can."""
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         yield
         return
     # A file of its own for each turn: threads of one process exclude each other like processes.
-    lock = os.open(f"{database}.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    with alone(f"{database}.lock"):
+        yield
+
+
+@contextmanager
+def alone(path: str) -> Iterator[None]:
+    """Wait until nobody else has the file ``path``, and have it; who dies has it no longer."""
+    lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

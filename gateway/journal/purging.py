@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from gateway import repeats
 from gateway.contract import System
-from gateway.database import has_one_writer, in_transaction, reading, write_back
+from gateway.database import has_one_writer, in_transaction, reading
 from gateway.journal import strangers
 from gateway.journal.recording import IS_OPEN
 from gateway.journal.sweeping import remove_unnamed
 from gateway.models import Submission
+from gateway.sqlite_log import write_back
 
 UNHANDLED_DAYS = 400
 """How long a post is kept that was refused or failed and that nobody has settled."""

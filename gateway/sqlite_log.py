@@ -1,0 +1,94 @@
+"""SQLite's log, written into its file beside the posts.
+
+What is committed stands in a log at first. Whoever commits once that is long writes it into the
+file, and all writers wait for it: at 1,700 posts a second, six times in one. So a thread does it
+while others go on to write; they wait only for what they have added meanwhile, or the log would
+never begin anew (https://www.sqlite.org/wal.html, "Avoiding Excessively Large WAL Files").
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from gateway.database import alone, has_one_writer, turn
+
+LOOK_SECONDS = 0.5
+"""How often the log is written back while posts come in."""
+
+LONG = 4000
+"""Pages of 4 KiB of a log that is to begin anew, for which posts wait."""
+
+SHORT = 1000
+"""Pages that posts may wait for: some milliseconds."""
+
+ROUNDS = 4
+"""How often is written what came meanwhile, which is less each time."""
+
+
+def write_back(engine: Engine) -> None:
+    """Write what is in the log into the file, while others read and write; else do nothing."""
+    if has_one_writer(engine):
+        with _connected(engine) as connection:
+            _write(connection)
+
+
+def keep_short(engine: Engine) -> None:
+    """Write the log back again and again, for ever, once no other process does.
+
+    Where somebody reads for long it grows on, and in the end it is written back as without us: by
+    whoever commits. Raises what stands in the way of a look.
+    """
+    database = engine.url.database
+    if not database or database == ":memory:":
+        return
+    log, seen = Path(f"{database}-wal"), 0
+    with alone(f"{database}.log.lock"):
+        while True:
+            time.sleep(LOOK_SECONDS)
+            changed = _changed(log)
+            if changed != seen:
+                seen = changed
+                shorten(engine)
+
+
+def shorten(engine: Engine) -> None:
+    """Write the log back, and have it begin anew where it is long."""
+    with _connected(engine) as connection:
+        before = 0
+        for _ in range(ROUNDS):
+            length, written = _write(connection)
+            # Where somebody still reads what was before, it cannot begin anew.
+            if length <= LONG or written < length:
+                return
+            if written - before <= SHORT:
+                break
+            before = written
+        with turn(engine):
+            _write(connection)
+
+
+def _write(connection: Any) -> tuple[int, int]:
+    """Return how many pages the log had, and how many of them are in the file now."""
+    _, length, written = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return length, written
+
+
+def _changed(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Any]:
+    """Give the driver's cursor outside a transaction, in which none of this is allowed."""
+    connection = engine.raw_connection()
+    try:
+        yield connection.cursor()
+    finally:
+        connection.close()
