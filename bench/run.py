@@ -53,7 +53,7 @@ class Bench:
     samples: list[Sample] = field(default_factory=list)
 
     def round(self, chosen: Sequence[Case], connections: int, size: int) -> None:
-        """Run the three baselines and the cases, and keep the samples."""
+        """Run the three baselines and the cases, the plain insert first; keep the samples."""
         noop, gthread, parse = (
             self._measure(name, TEMPLATE, 0, connections) for name in (NOOP, GTHREAD, PARSE)
         )
@@ -67,7 +67,9 @@ class Bench:
             if case.makes:
                 self.fresh += run.load.answers
             found.append((case.name, run))
+        insert_rate = found[len(found) - len(chosen)][1].load.rate
         for name, run in found:
+            is_baseline = name in CONFIGURATIONS
             sample = Sample(
                 self.engine,
                 name,
@@ -75,6 +77,7 @@ class Bench:
                 run,
                 ratio=run.load.rate / noop.load.rate,
                 ratio_gthread=run.load.rate / gthread.load.rate,
+                to_insert=None if is_baseline else run.load.rate / insert_rate,
             )
             self.samples.append(sample)
             print(run_table.line(sample), flush=True)

@@ -12,7 +12,8 @@ from bench import report
 class Sample:
     """One run of a case: what was seen, and its rate beside the no-ops of the same round.
 
-    ``ratio`` is that to the no-op on the gateway's worker, ``ratio_gthread`` on Gunicorn's own.
+    ``ratio`` is that to the no-op on the gateway's worker, ``ratio_gthread`` on Gunicorn's own;
+    ``to_insert`` that to the plain insert, which the baselines have not.
     """
 
     engine: str
@@ -21,6 +22,7 @@ class Sample:
     run: report.Run
     ratio: float
     ratio_gthread: float
+    to_insert: float | None
 
     @property
     def microseconds(self) -> float:
@@ -48,9 +50,9 @@ def table(facts: Mapping[str, Any], samples: Sequence[Sample]) -> str:
         f"{min(each.run.machine for each in samples):.1f} to "
         f"{max(each.run.machine for each in samples):.1f}.",
         "",
-        "| engine, connections, case | posts/s | ratio to the no-op | to that on gthread | p50 ms "
-        "| p99 ms | longest ms | CPU of each worker | CPU us a post |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| engine, connections, case | posts/s | ratio to the no-op | to that on gthread "
+        "| to the insert | p50 ms | p99 ms | longest ms | CPU of each worker | CPU us a post |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     groups: dict[tuple[str, int, str], list[Sample]] = {}
     for each in samples:
@@ -79,6 +81,7 @@ def _row(engine: str, connections: int, case: str, found: Sequence[Sample]) -> s
         spread(lambda each: each.run.load.rate, ".0f"),
         spread(lambda each: each.ratio, ".3f"),
         spread(lambda each: each.ratio_gthread, ".3f"),
+        "" if found[0].to_insert is None else spread(lambda each: each.to_insert or 0, ".2f"),
         f"{middle(lambda each: each.run.load.p50):.1f}",
         f"{middle(lambda each: each.run.load.p99):.1f}",
         f"{max(each.run.load.longest for each in found):.0f}",
