@@ -116,7 +116,8 @@ class Settings:
     )
     GATEWAY_FILES_URL: str = _row(
         "file://instance/files",
-        "Where uploaded files go: file://…, or s3://bucket/prefix (pip install s3fs).",
+        "Where uploaded files go: file://…, or s3://bucket/prefix (pip install -r "
+        "requirements-s3.txt).",
         check=setting_checks.url,
         secret=True,
     )

@@ -178,11 +178,10 @@ def running(
     """Give a gateway on the database of ``inside``, which it reaches by ``database_url``."""
     environment = clean_environment(
         DATABASE_URL=database_url or inside.system.settings.DATABASE_URL,
-        GATEWAY_FILES_URL=f"file://{folder}/files",
         GATEWAY_SPOOL_DIR=f"{folder}/spool",
         # The kernel chooses a port that is free.
         PORT="0",
-        **settings,
+        **{"GATEWAY_FILES_URL": f"file://{folder}/files", **settings},
     )
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(

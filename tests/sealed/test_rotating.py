@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -204,7 +205,7 @@ def test_missing_file_is_told_and_the_rest_goes_on(
     first = make(KEYS[0])
     plant(first)
     (row,) = [each for each in first.journal() if each["stored_sha256"]]
-    first.system.files.filesystem.rm_file(first.system.files._path(row["stored_sha256"]))
+    Path(first.system.files.path(row["stored_sha256"])).unlink()
     result = run(again(first, KEYS[1], KEYS[0]), "secrets", "rotate")
     assert result.exit_code == 1
     assert f"post {row['request_id']}: its file {row['stored_sha256']} cannot be" in result.stderr
