@@ -7,6 +7,7 @@ make it while another one still waits for the database with the sheets before it
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from types import NoneType
 from typing import Any, TypeVar
@@ -27,6 +28,9 @@ MOST_CHARACTERS = 2_000_000
 
 _KEY = "lead_id"
 _NUMBERS = {int, float, bool}
+_OFTEN_EQUAL = ({datetime}, {int}, {bool})
+"""Of such a column most values are the same one: the time of the batch, the version of a rule."""
+
 _MARKS_OF_A_COPY = "\\\t\n\r"
 _MARKED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _MARKS_OF_A_LITERAL = "\\'\"\0\n\r\x1a"
@@ -166,6 +170,8 @@ def _copied(column: Column) -> Sequence[str]:
             return column
         return _each(column, str if is_plain else _marked, none=r"\N")
     if kinds == {bytes}:
+        if None not in column:
+            return list(map(r"\\x".__add__, map(bytes.hex, column)))
         return _each(column, lambda value: rf"\\x{value.hex()}", none=r"\N")
     if kinds <= _NUMBERS:
         return _each(column, repr, none=r"\N")
@@ -199,6 +205,9 @@ def _has_any(marks: str, column: Column) -> bool:
 
 
 def _each(column: Column, write: Callable[[Any], Any], *, none: str | None) -> list[Any]:
+    if _kinds(column) in _OFTEN_EQUAL:
+        written = {value: write(value) for value in set(column) - {None}}
+        return [written.get(value, none) for value in column]
     return [none if value is None else write(value) for value in column]
 
 
