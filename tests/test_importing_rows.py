@@ -10,6 +10,7 @@ import pytest
 from cli_runner import done, with_commands
 from stored_rows import keys_are_right, lead
 
+from gateway.schema import together
 from gateway.store import bulk_rows
 from gateway.testing import Gateway
 
@@ -43,6 +44,7 @@ def test_rows_are_those_of_posts(
 ) -> None:
     monkeypatch.setattr(bulk_rows, "ROWS_AT_ONCE", sizes[0])
     monkeypatch.setattr(bulk_rows, "MOST_CHARACTERS", sizes[1])
+    monkeypatch.setattr(together, "FEWEST", 1)
     posts, imports = (with_commands(make_gateway("plugins.example")) for _ in range(2))
     forms = [form(number) for number in range(40)]
     for each in forms:

@@ -84,6 +84,15 @@ def test_an_address_stands_in_a_key_as_the_patterns_make_it(line: str) -> None:
     assert addresses._canonical(words) == addresses._HOUSE_LETTER.sub(r"\1", text)
 
 
+@given(st.from_regex(r"[0-9]{1,3} ", fullmatch=True), _lines(ADDRESS_WORD), _lines(ADDRESS_WORD))
+def test_what_stands_behind_a_number_is_the_same_behind_each(
+    number: str, street: str, second: str
+) -> None:
+    for more in (second, f"{number}{street}", f"'{number}{street}", street):
+        found = addresses.address_key.__wrapped__(f"{number}{street}", more)
+        assert found == addresses._address_key(f"{number}{street}", more)
+
+
 @given(_lines(NAME_WORD) | st.tuples(NAME_WORD, NAME_WORD).map(" ".join))
 def test_two_plain_words_are_split_as_any_name(full_name: str) -> None:
     assert split_name(full_name) == full_names._split(full_name)

@@ -95,7 +95,9 @@ class CsvRecords:
         self._header = self._read_header(columns)
         self._is_plain = all(not path.keys for _, path in self._header)
         self._names = [(at, path.base) for at, path in self._header]
+        self._all_names = [name for _, name in self._names]
         self._lists = [path.base for _, path in self._header if is_list(path.base)]
+        self._is_plainest = self._is_plain and not self._lists and len(self._names) == self._width
 
     def _reader(self) -> Any:
         return csv.reader(self._feed, delimiter=self._delimiter, strict=True)
@@ -158,7 +160,7 @@ class CsvRecords:
             if len(cells) != width and (len(cells) < width or any(cells[width:])):
                 yield Record(*place, problem=problem("", "broken_line", self._ragged(cells)))
             else:
-                yield Record(*place, self._form(cells))
+                yield Record(*place, self._form(cells, raw))
 
     def _why(self, error: Exception) -> str:
         """Return why the row cannot be read that the reader has just failed on."""
@@ -173,7 +175,9 @@ class CsvRecords:
     def _ragged(self, cells: Sequence[str]) -> str:
         return f"has {len(cells)} values and the first line {self._width} columns"
 
-    def _form(self, cells: list[str]) -> dict[str, FormValue]:
+    def _form(self, cells: list[str], raw: bytes) -> dict[str, FormValue]:
+        if self._is_plainest and b"'" not in raw and "" not in cells and self._feed.is_clean:
+            return dict(zip(self._all_names, cells))  # noqa: B905 counted already
         if not self._feed.is_clean:
             cells = [self._text(cell) for cell in cells]
         if not self._is_plain:

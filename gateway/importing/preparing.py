@@ -1,10 +1,10 @@
 """A record of a file as a lead to insert: read by the schema and under the rules of a post."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 
@@ -16,7 +16,7 @@ from gateway.importing.columns import EXTERNAL_IDS, LEAD_ID, TIMES
 from gateway.importing.records import Record, texts
 from gateway.importing.remembering import remembering
 from gateway.normal import clean
-from gateway.schema import parse
+from gateway.schema import Read, parse, read_together, settled
 from gateway.store.bulk_leads import NewLead
 from gateway.store.posts import Post
 from gateway.store.references import NAMES, resolve
@@ -25,7 +25,21 @@ HIGHEST_ID = 9 * 10**15
 """A lead may not bring a higher id: 7 million million are left for those after it, until 2**53,
 beyond which JavaScript and others who read all numbers of JSON as floats take one for another."""
 
+_OWN = frozenset({LEAD_ID, EXTERNAL_IDS, *TIMES})
+
 _ABSENT: Any = object()
+
+
+_MODE = "insert"
+
+
+class Form(NamedTuple):
+    """What a record says, and what of it a post would send beside its mode; ``read`` are the values
+    of that where they are read already."""
+
+    whole: Mapping[str, FormValue]
+    sent: Mapping[str, FormValue]
+    read: Read | None
 
 
 class Preparer:
@@ -52,28 +66,46 @@ class Preparer:
         self._found: dict[tuple[str, Any], tuple[Any, tuple[Rejected, ...]]] = {}
         self._now = datetime.now(UTC)
 
-    def lead(self, record: Record) -> NewLead:
-        """Return the lead of ``record``. Raises BadForm, and FieldFault for a field's own code."""
-        form: dict[str, FormValue] = {"mode": "insert", **record.form, **self._values}
+    def forms(self, records: Sequence[Record]) -> list[Form]:
+        """Return each of ``records`` as a form, its values read where they are with the others."""
+        whole = [
+            {**record.form, **self._values} if self._values else record.form for record in records
+        ]
+        sent = list(map(self._sent, whole))
+        return list(map(Form, whole, sent, read_together(sent, self._schema)))
+
+    def _sent(self, form: Mapping[str, FormValue]) -> Mapping[str, FormValue]:
+        """Return what of ``form`` a post can say."""
+        if self._keep_ids or EXTERNAL_IDS in form:
+            return {name: sent for name, sent in form.items() if name not in _OWN}
+        return form
+
+    def lead(self, form: Form) -> NewLead:
+        """Return the lead of ``form``. Raises BadForm, and FieldFault for a field's own code."""
+        whole = form.whole
         own: dict[str, Any] = {}
         if self._keep_ids:
-            own["lead_id"] = _kept_id(form.pop(LEAD_ID, ""))
+            own["lead_id"] = _kept_id(whole.get(LEAD_ID, ""))
             own["times"] = {
                 name: moment
                 for name in TIMES
-                if (moment := _time(name, form.pop(name, ""))) is not None
+                if (moment := _time(name, whole.get(name, ""))) is not None
             }
-            own["note_times"] = _note_times(form)
-        if EXTERNAL_IDS in form:
-            own["external_ids"] = self._external_ids(form.pop(EXTERNAL_IDS))
-        schema = self._schema
-        parsed = parse(form, schema, ignore_empty=self._caller.ignore_empty)
-        parsed = self._resolved(parsed)
+            own["note_times"] = _note_times(form.sent)
+        if EXTERNAL_IDS in whole:
+            own["external_ids"] = self._external_ids(whole[EXTERNAL_IDS])
+        parsed = self._resolved(self._parsed(form))
         if self._flags:
             parsed = replace(parsed, flags=self._flags)
-        kept = settle(parsed, schema, on_invalid=self._on_invalid)
+        kept = settle(parsed, self._schema, on_invalid=self._on_invalid)
         post = Post(parsed, self._caller, self._system, tuple(kept), self._now)
         return NewLead(post=post, **own)
+
+    def _parsed(self, form: Form) -> Parsed:
+        if form.read is None:
+            sent = {"mode": _MODE, **form.sent}
+            return parse(sent, self._schema, ignore_empty=self._caller.ignore_empty)
+        return settled(form.read, form.sent, self._schema, mode=_MODE)
 
     def _resolved(self, parsed: Parsed) -> Parsed:
         """Return ``parsed`` as ``resolve`` does, with one look-up for each value of a batch."""

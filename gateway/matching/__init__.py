@@ -12,9 +12,10 @@ from gateway.matching.finding import (
     no_match,
     still_matches,
 )
-from gateway.matching.keys import BadRule, confirms, digest, keys_of
+from gateway.matching.keys import BadRule, add_keys_of, confirms, keys_of
 from gateway.matching.known import ON_POSTGRESQL as KNOWN_ON_POSTGRESQL
 from gateway.matching.known import by_digest, known
+from gateway.normal import digest
 
 __all__ = [
     "KNOWN_ON_POSTGRESQL",
@@ -22,6 +23,7 @@ __all__ = [
     "Candidate",
     "Match",
     "ReadLeads",
+    "add_keys_of",
     "by_digest",
     "confirms",
     "digest",

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from types import GeneratorType
 from typing import Any
 
 from gateway import hooks
 from gateway.contract import MatchRule
 from gateway.errors import PluginFault
-from gateway.normal import digest
+from gateway.normal import digester
 
 log = logging.getLogger("gateway.matching")
 
@@ -30,20 +30,34 @@ def keys_of(lead: Mapping[str, Any], rules: Iterable[MatchRule]) -> dict[bytes, 
     Raises BadRule where a rule gives something other than text.
     """
     found: dict[bytes, str] = {}
-    for rule in rules:
-        started = time.perf_counter()
-        try:
-            texts = _texts(rule, lead)
-        except (BadRule, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise BadRule(f"{_called(rule)} raised {type(error).__name__}") from error
-        # Asked here, too: of a rule in time nobody need know the name.
-        if time.perf_counter() - started > hooks.SLOW_SECONDS:
-            hooks.warn_if_slow(started, _plugin(rule), f"rule {rule.name}")
-        for text in texts:
-            found[digest(rule.name, text)] = rule.name
+    add_keys_of([(lead, found)], rules)
     return found
+
+
+def add_keys_of(
+    leads: Sequence[tuple[Mapping[str, Any], dict[bytes, str]]], rules: Iterable[MatchRule]
+) -> None:
+    """Add the keys of each of ``leads``, as ``keys_of`` returns them, to what stands beside it.
+
+    Rule by rule and not lead by lead: so the processor has the code of one rule at hand.
+    """
+    for rule in rules:
+        name, digest_of = rule.name, digester(rule.name)
+        started = time.perf_counter()
+        for lead, found in leads:
+            try:
+                texts = _texts(rule, lead)
+            except (BadRule, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                raise BadRule(f"{_called(rule)} raised {type(error).__name__}") from error
+            for text in texts:
+                found[digest_of(text)] = name
+            ended = time.perf_counter()
+            # Asked here, too: of a rule in time nobody need know the name.
+            if ended - started > hooks.SLOW_SECONDS:
+                hooks.warn_if_slow(started, _plugin(rule), f"rule {name}")
+            started = ended
 
 
 def confirms(rule: MatchRule, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
@@ -74,8 +88,10 @@ def _called(rule: MatchRule) -> str:
     return f"rule {rule.name} of plugin {_plugin(rule)}"
 
 
-def _texts(rule: MatchRule, lead: Mapping[str, Any]) -> set[str]:
+def _texts(rule: MatchRule, lead: Mapping[str, Any]) -> Collection[str]:
     given: Any = rule.keys(lead)
+    if type(given) is list and len(given) == 1 and given[0] and type(given[0]) is str:
+        return given
     if type(given) not in _PLAINLY_IN_ORDER:
         # A text is iterable as well: each of its letters would glue strangers together.
         if isinstance(given, str | bytes) or not isinstance(given, Iterable):

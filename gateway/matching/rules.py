@@ -95,10 +95,10 @@ class _Parts:
     def phones(self, lead: Lead) -> list[str]:
         found = []
         for name in ("phone", "cell"):
-            text = lead.get(name)
-            key = phone_key(text, self._region) if text else None
-            if key and not self._junk.is_junk_phone(key):
-                found.append(key)
+            if text := lead.get(name):
+                key = phone_key(text, self._region)
+                if key and not self._junk.is_junk_phone(key):
+                    found.append(key)
         return found
 
     def addresses(self, lead: Lead) -> list[str]:

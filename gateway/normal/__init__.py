@@ -4,7 +4,7 @@
 """
 
 from gateway.normal.addresses import address_key
-from gateway.normal.digests import digest
+from gateway.normal.digests import digest, digester
 from gateway.normal.emails import email_key
 from gateway.normal.full_names import split_name
 from gateway.normal.junk import Junk, junk_values
@@ -21,6 +21,7 @@ __all__ = [
     "city_key",
     "clean",
     "digest",
+    "digester",
     "email_key",
     "fold",
     "fold_label",

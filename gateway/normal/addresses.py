@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from string import ascii_letters
 
 from gateway.normal.usps import (
     CARDINALS,
@@ -18,6 +19,11 @@ from gateway.normal.words import fold
 
 _LONGEST = 500
 """Characters of a line that count; the form takes 255."""
+
+_ANY_NUMBER = "000000007"
+"""Stands for any house number: of what is all digits no rule asks which ones."""
+
+_NO_NUMBER = frozenset(f"{ascii_letters}#")
 
 _MARKS = UNITS | PERHAPS_UNITS | {"#"}
 _WORDS = STREETS | UNIT_NAMES | ORDINALS | dict.fromkeys(UNITS, "#")
@@ -80,6 +86,29 @@ def address_key(address: str, address_2: str) -> str | None:
     counts, ``N Ridge Rd`` is ``Northridge Rd``. Since ``St`` is Street and Saint and ``Dr`` Drive
     and Doctor, those two pairs are one.
     """
+    number, space, street = address.partition(" ")
+    if (
+        space
+        and number.isascii()
+        and number.isdecimal()
+        and len(address) < _LONGEST - len(_ANY_NUMBER)
+        # What begins with a number may be the same as the first line.
+        and (not address_2 or address_2[0] in _NO_NUMBER)
+    ):
+        behind = _behind_number(street, address_2)
+        return None if behind is None else f"{number}{behind}"
+    return _address_key(address, address_2)
+
+
+# Houses of one street differ in nothing else, and there are many of them in a file.
+@lru_cache(maxsize=1024)
+def _behind_number(street: str, address_2: str) -> str | None:
+    """Return what stands in a key behind the number in front of ``street``, whatever that is."""
+    key = _address_key(f"{_ANY_NUMBER} {street}", address_2)
+    return None if key is None else key.removeprefix(_ANY_NUMBER)
+
+
+def _address_key(address: str, address_2: str) -> str | None:
     words, more = _words(address), _words(address_2)
     if len(more) > 1 and words[-len(more) :] == more:
         more = []

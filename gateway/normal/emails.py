@@ -40,6 +40,8 @@ def email_key(text: str) -> str | None:
     return f"{local if plain is local else unicodedata.normalize('NFC', local)}@{host}"
 
 
+# Most people have their address at one of a few.
+@lru_cache(maxsize=1024)
 def _host(domain: str) -> str | None:
     if not domain.isascii():
         try:

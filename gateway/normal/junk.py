@@ -41,7 +41,7 @@ class Junk:
 
         The country code does not count for that, nor does an extension.
         """
-        number = key.partition(";")[0]
+        number = key.partition(";")[0] if ";" in key else key
         # One digit is one digit from behind; nearly every number is done with here.
         if number[-4:] == number[-1:] * 4 and len(set(_national(number))) == 1:
             return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 
@@ -14,6 +14,15 @@ from gateway.schema.across import settle_custom
 from gateway.schema.building import LeadSchema
 from gateway.schema.documented import FILE_NAME_LENGTH, NAME_LENGTH
 from gateway.schema.reading import EMPTY
+
+
+class Read(NamedTuple):
+    """What the values of a form say, one by one: those that could be read, and the others."""
+
+    changes: dict[str, Any]
+    rejected: list[Rejected]
+    flags: frozenset[str] = frozenset()
+
 
 CONTENTS = "upload_file_contents"
 
@@ -72,17 +81,36 @@ def parse(
             changes[reader.target] = value
         elif value:
             flags.add(reader.name)
+    read = Read(changes, rejected, frozenset(flags))
+    return settled(read, form, schema, mode=mode, uploads=uploads, is_known=is_known)
+
+
+def settled(
+    read: Read,
+    form: Mapping[str, FormValue],
+    schema: LeadSchema,
+    *,
+    mode: str,
+    uploads: Sequence[Upload] = (),
+    is_known: bool = True,
+) -> Parsed:
+    """Return what ``form`` says whose values are ``read``, its mode too: what they make together.
+
+    ``is_known`` says that some field claims each of its names. Raises FieldFault.
+    """
+    changes, rejected, flags = read
     _settle_lead_id(changes, mode, schema, rejected)
     _settle_names(changes, mode)
     defaults: Mapping[str, Any] = {}
     if mode and schema.custom:
         defaults = settle_custom(schema, form, changes, rejected, mode=mode)
     stored = _settle_uploads(uploads, changes.pop("upload_file_name", None), rejected)
-    rejected.sort(key=lambda each: readers[each.problem.field].rank)
+    if rejected:
+        rejected.sort(key=lambda each: schema.readers[each.problem.field].rank)
     return Parsed(
         mode=mode,
         changes=changes,
-        flags=frozenset(flags),
+        flags=flags,
         uploads=stored,
         rejected=tuple(rejected),
         unknown=() if is_known else unknown_names(form, schema),

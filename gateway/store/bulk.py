@@ -5,17 +5,18 @@ Each lead is decided as a post is (``deciding``), and what is refused is one lea
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
 from gateway.contract import LeadEvent as Told
-from gateway.contract import MatchRule, System
+from gateway.contract import System
 from gateway.driver import driver_of
 from gateway.errors import ExternalIdTaken, PluginFault, Problem, Refused
-from gateway.matching import keys_of
+from gateway.matching import add_keys_of, keys_of
 from gateway.models import Erasure, Lead, LeadExternalId, LeadMerge
 from gateway.store import claims
 from gateway.store.bulk_drafts import Draft, draft_of, write_draft
@@ -49,32 +50,35 @@ class Settled:
     refused: Mapping[int, tuple[Problem, ...]]
 
 
-def early_steps(system: System) -> list[Callable[[NewLead], None]]:
-    """Return the steps in which a lead is decided before its transaction, as far as that goes.
+def decide_early(leads: Sequence[NewLead], system: System) -> None:
+    """Decide ``leads`` before their transaction, as far as that goes.
 
-    Each step is done for all leads of a batch before the next one: so the processor has its code
-    at hand. They raise what ``decide_new`` does.
+    Each step is done for all of them before the next one: so the processor has its code at hand.
+    What fails is left to the transaction, which says of whom it is.
     """
     # The transaction asks the plugins.
     if system.hooks.before_store:
-        return []
-    return [_decide_early, *(partial(_add_keys, (rule,)) for rule in system.match_rules.values())]
-
-
-def _decide_early(lead: NewLead) -> None:
-    post = lead.post
-    # The transaction makes the pool.
-    if isinstance(post.parsed.changes.get("pool"), NewPool):
         return
-    connection = Rows(post.system.engine).as_connection()
-    lead.decision = decide_new(post, _found(post), connection, keys=lead.keys)
-    if planned := lead.decision.plan.values:
-        lead.values = values_of({**post.defaults, **planned})
-
-
-def _add_keys(rules: Sequence[MatchRule], lead: NewLead) -> None:
-    if lead.values:
-        lead.keys |= keys_of(lead.values, rules)
+    connection = Rows(system.engine).as_connection()
+    seen: list[tuple[NewLead, dict[str, Any]]] = []
+    for lead in leads:
+        with suppress(Refused, PluginFault):
+            # The transaction makes the pool.
+            if isinstance(lead.post.parsed.changes.get("pool"), NewPool):
+                continue
+            post = lead.post
+            lead.decision = decide_new(post, _found(post), connection, keys=lead.keys)
+            if planned := lead.decision.plan.values:
+                seen.append((lead, values_of(post.with_defaults(planned))))
+    rules = system.match_rules.values()
+    try:
+        add_keys_of([(values, lead.keys) for lead, values in seen], rules)
+    except PluginFault:
+        for lead, values in seen:
+            try:
+                lead.keys |= keys_of(values, rules)
+            except PluginFault:
+                lead.decision = None
 
 
 def insert_leads(

@@ -1,7 +1,7 @@
 """The rows of many new leads, made before their transaction: all but the ids, which it gives."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -103,15 +103,22 @@ def _write_leads(connection: Connection, draft: Draft) -> list[int]:
 
 def _leads(made: Sequence[Made], bind: Connection | Engine, request_id: str) -> Sheet:
     seal_row = vault_of(bind).seal_row
-    values = [seal_row({**lead.post.defaults, **decision.plan.values}) for lead, decision in made]
-    # Most leads have few columns; one that no lead of the batch has is left to be NULL.
-    used = set().union(*values)
-    names = [column.name for column in _lead.c if column.name in used]
-    columns: list[Sequence[Any]] = [[row.get(name) for row in values] for name in names]
+    values = [seal_row(lead.post.with_defaults(decision.plan.values)) for lead, decision in made]
+    names, columns = _in_columns(values)
     for name in ("created_at", "updated_at"):
         columns.append([lead.times.get(name, lead.post.now) for lead, _ in made])
     columns.append(list(_traces(made, request_id)))
     return sheet_of(bind.dialect, _lead, [*names, "created_at", "updated_at", "match"], columns)
+
+
+def _in_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], list[Sequence[Any]]]:
+    """Return the columns of which some lead has a value, and their names; the others stay NULL."""
+    kinds = {tuple(row) for row in rows}
+    if len(kinds) == 1:
+        return kinds.pop(), list(zip(*[row.values() for row in rows], strict=True))
+    used = set().union(*kinds)
+    names = [column.name for column in _lead.c if column.name in used]
+    return names, [[row.get(name) for row in rows] for name in names]
 
 
 def _traces(made: Sequence[Made], request_id: str) -> Iterator[str]:

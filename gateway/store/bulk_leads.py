@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from gateway.store.deciding import Decision
 from gateway.store.posts import Post
@@ -14,14 +13,13 @@ class NewLead:
     """A lead to insert, and what it brings that no post can say.
 
     ``decision`` is what becomes of it where that is known before its transaction; its keys are then
-    made of ``values``, those of the lead as rules see them, one rule after another. ``lead_id`` is
-    ``None`` for a new id. ``times`` are its own ``created_at`` and ``updated_at``; ``note_times``
-    are those of its notes, in order, as far as they have any.
+    ``keys``, made after it. ``lead_id`` is ``None`` for a new id. ``times`` are its own
+    ``created_at`` and ``updated_at``; ``note_times`` are those of its notes, in order, as far as
+    they have any.
     """
 
     post: Post
     decision: Decision | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
     keys: dict[bytes, str] = field(default_factory=dict)
     lead_id: int | None = None
     external_ids: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ make it while another one still waits for the database with the sheets before it
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from types import NoneType
 from typing import Any, TypeVar
@@ -27,6 +28,9 @@ MOST_CHARACTERS = 2_000_000
 
 _KEY = "lead_id"
 _NUMBERS = {int, float, bool}
+_EXACT = ({str}, {datetime}, {int}, {bool})
+"""Kinds whose equal values are written alike, if they stand alone: True is 1, and 0.0 is -0.0."""
+
 _MARKS_OF_A_COPY = "\\\t\n\r"
 _MARKED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _MARKS_OF_A_LITERAL = "\\'\"\0\n\r\x1a"
@@ -60,7 +64,8 @@ def sheet_of(
     if dialect.name == "postgresql":
         content = list(map("\t".join, zip(*map(_copied, adapted), strict=True)))
     elif dialect.name != "sqlite":
-        content = list(map(", ".join, zip(*map(_literals, adapted), strict=True)))
+        written = [_once_each(column, _literals) for column in adapted]
+        content = list(map(", ".join, zip(*written, strict=True)))
     return Sheet(table, tuple(names), content)
 
 
@@ -166,9 +171,18 @@ def _copied(column: Column) -> Sequence[str]:
             return column
         return _each(column, str if is_plain else _marked, none=r"\N")
     if kinds == {bytes}:
+        if None not in column:
+            return list(map(r"\\x".__add__, map(bytes.hex, column)))
         return _each(column, lambda value: rf"\\x{value.hex()}", none=r"\N")
-    if kinds <= _NUMBERS:
-        return _each(column, repr, none=r"\N")
+    # Texts are looked at all together, which takes as long as to find out which ones are equal.
+    return _once_each(column, _copied_numbers if kinds <= _NUMBERS else _copied_others)
+
+
+def _copied_numbers(column: Column) -> Sequence[str]:
+    return _each(column, repr, none=r"\N")
+
+
+def _copied_others(column: Column) -> Sequence[str]:
     dumper_of = Transformer().get_dumper
     return _each(
         column,
@@ -189,6 +203,16 @@ def _literals(column: Column) -> Sequence[str]:
     return _each(column, lambda value: escape_item(value, "utf8mb4"), none="NULL")
 
 
+def _once_each(column: Column, write: Callable[[Column], Column]) -> Column:
+    """Return what ``write`` makes of ``column``, each value of which is written once."""
+    if _kinds(column) in _EXACT:
+        distinct = dict.fromkeys(column)
+        if len(distinct) * 2 < len(column):
+            written = dict(zip(distinct, write(tuple(distinct)), strict=True))
+            return list(map(written.__getitem__, column))
+    return write(column)
+
+
 def _kinds(column: Column) -> set[type]:
     return set(map(type, column)) - {NoneType}
 
@@ -199,6 +223,8 @@ def _has_any(marks: str, column: Column) -> bool:
 
 
 def _each(column: Column, write: Callable[[Any], Any], *, none: str | None) -> list[Any]:
+    if None not in column:
+        return list(map(write, column))
     return [none if value is None else write(value) for value in column]
 
 
@@ -219,4 +245,4 @@ def _adapted(column: Column, adapt: Callable[[Any], Any] | None) -> Column:
         return _each(
             column, lambda each: each if isinstance(each, str) else as_json(each), none=None
         )
-    return _each(column, adapt, none=None)
+    return _once_each(column, lambda some: _each(some, adapt, none=None))

@@ -200,7 +200,7 @@ def _keys(
     if not planned.values:
         return {}, {}
     if stored is None:
-        return {}, post.keys_of(values_of({**post.defaults, **planned.values}))
+        return {}, post.keys_of(values_of(post.with_defaults(planned.values)))
     rules = touched(post.system.match_rules, planned.changed)
     if not rules:
         return {}, {}

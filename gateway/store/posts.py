@@ -44,6 +44,10 @@ class Post:
             if name not in self.parsed.changes
         }
 
+    def with_defaults(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return ``values`` of a new lead by column with those defaults beside them."""
+        return {**self.defaults, **values} if self.caller.defaults else values
+
     @property
     def has_tags(self) -> bool:
         """Whether it may bring tags, or a plugin with it: they rest on those that the lead has."""

@@ -15,7 +15,10 @@ from sqlalchemy import delete, select
 from stored_rows import add, keys_are_right, rows
 
 from gateway.importing import reading
+from gateway.matching import rules
 from gateway.models import Lead, LeadEvent, LeadExternalId, LeadNote, LeadTag, MatchKey
+from gateway.normal import phone_key
+from gateway.schema import together
 from gateway.store import bulk
 from gateway.store.bulk_rows import sheet_of, write
 from gateway.testing import Gateway
@@ -52,7 +55,7 @@ def stored(gateway: Gateway) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("way", ["drafts", "decisions"])
+@pytest.mark.parametrize("way", ["drafts", "decisions", "values"])
 @pytest.mark.parametrize("batch", ["1", "2", "1000"])
 def test_rows_are_the_same_as_those_made_in_the_transaction(
     make_gateway: Callable[..., Gateway],
@@ -66,12 +69,15 @@ def test_rows_are_the_same_as_those_made_in_the_transaction(
         for _ in range(2)
     )
     path = written(tmp_path, FILE)
+    monkeypatch.setattr(together, "FEWEST", 1)
     told = imported(early, path, "--batch", batch, exit_code=1)
     found = errors(path)
     if way == "drafts":
         monkeypatch.setattr(reading, "draft_early", lambda *args, **options: None)
+    elif way == "values":
+        monkeypatch.setattr(together, "FEWEST", 1000)
     else:
-        monkeypatch.setattr(reading, "early_steps", lambda system: [])
+        monkeypatch.setattr(reading, "decide_early", lambda leads, system: None)
     told_late = imported(late, path, "--batch", batch, exit_code=1)
     for name in ("created", "refused", "kept"):
         assert told[name] == told_late[name]
@@ -97,6 +103,26 @@ def test_rows_of_a_batch_are_made_once_unless_a_line_is_refused_late(
     assert made == []
     assert imported(gateway, path, exit_code=1)["created"] == 1
     assert made == [1]
+
+
+def test_rule_that_fails_costs_its_line_alone(
+    make_gateway: Callable[..., Gateway], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = with_commands(make_gateway()), with_commands(make_gateway())
+
+    def failing(text: str, region: str) -> str | None:
+        if text == "5035550113":
+            raise ValueError
+        return phone_key(text, region)
+
+    monkeypatch.setattr(rules, "phone_key", failing)
+    path = written(tmp_path, "phone\n" + "".join(f"50355501{n:02}\n" for n in range(40)))
+    for gateway in (early, late):
+        done = imported(gateway, path, exit_code=1)
+        assert (done["created"], done["refused"]) == (39, 1)
+        assert errors(path)[0][:3] == ("15", "", "internal")
+        monkeypatch.setattr(reading, "decide_early", lambda leads, system: None)
+    assert stored(early) == stored(late)
 
 
 class Text(str):
@@ -130,8 +156,10 @@ def test_sheet_reaches_the_table_as_its_values_are(gateway: Gateway) -> None:
     first = add(gateway, phone="1") + 1
 
     @settings(max_examples=60)
-    @given(st.lists(VALUES, min_size=1, max_size=5))
-    def law(leads: list[dict[str, Any]]) -> None:
+    # Several times each: equal values of a column are written once.
+    @given(st.lists(VALUES, min_size=1, max_size=5), st.sampled_from([1, 3]))
+    def law(different: list[dict[str, Any]], times: int) -> None:
+        leads = different * times
         names = [*leads[0], "updated_at"]
         columns = [[lead.get(name, lead["created_at"]) for lead in leads] for name in names]
         lead_ids = list(range(first, first + len(leads)))
