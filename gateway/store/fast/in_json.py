@@ -19,6 +19,10 @@ _DIALECT = postgresql.dialect()
 _quote = _DIALECT.identifier_preparer.quote
 _CURSOR = "gateway_cursor"
 
+_ONE_EXPECTED = f"sent.lead_id BETWEEN {-(2**63)} AND {2**63 - 1}"
+"""True of every row. Of what JSON holds PostgreSQL expects a hundred rows, and for those it would
+walk through some thousand leads; within two bounds it expects one, and looks each up."""
+
 _FEW = 8
 """Values of a row that is sent with the empty ones among them; of more, most are empty."""
 
@@ -155,7 +159,8 @@ def _update(names: tuple[str, ...], place: int) -> str:
     )
     return (
         f"changed_{place} AS (UPDATE lead SET {values} FROM json_to_recordset(${place}::json) "  # noqa: S608
-        f"AS sent({_kinds(columns)}, nth integer) WHERE lead.lead_id = sent.lead_id)"
+        f"AS sent({_kinds(columns)}, nth integer) "
+        f"WHERE lead.lead_id = sent.lead_id AND {_ONE_EXPECTED})"
     )
 
 
