@@ -13,21 +13,21 @@ from gateway.matching.finding import (
     still_matches,
 )
 from gateway.matching.keys import BadRule, confirms, digest, keys_of
-from gateway.matching.known import ON_POSTGRESQL as KNOWN_ON_POSTGRESQL
-from gateway.matching.known import by_digest, known
+from gateway.matching.known import by_digest, completed, known, look_ups
 
 __all__ = [
-    "KNOWN_ON_POSTGRESQL",
     "BadRule",
     "Candidate",
     "Match",
     "ReadLeads",
     "by_digest",
+    "completed",
     "confirms",
     "digest",
     "find_match",
     "keys_of",
     "known",
+    "look_ups",
     "no_match",
     "still_matches",
 ]
