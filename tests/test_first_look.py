@@ -134,8 +134,20 @@ def test_what_was_prepared_and_thrown_away_is_prepared_anew(gateway: Gateway) ->
     lead_id, batch = add(gateway, **ANN), [by_keys(gateway, ANN)]
     with looking(gateway, batch) as (_, _, connection):
         connection.exec_driver_sql("ROLLBACK")
-        connection.exec_driver_sql("DEALLOCATE gateway_find")
-        with pytest.raises(Exception, match="gateway_find"):
-            first_look.begin(connection, batch)
-        connection.exec_driver_sql("ROLLBACK")
-        assert first_look.begin(connection, batch)[1].keys() == {lead_id}
+        for other in ("", "PREPARE gateway_find (text) AS SELECT $1"):
+            connection.exec_driver_sql("DEALLOCATE gateway_find")
+            if other:
+                connection.exec_driver_sql(other)
+            with pytest.raises(Exception, match="gateway_find"):
+                first_look.begin(connection, batch)
+            connection.exec_driver_sql("ROLLBACK")
+            assert first_look.begin(connection, batch)[1].keys() == {lead_id}
+            connection.exec_driver_sql("ROLLBACK")
+
+
+def test_what_is_gone_when_the_connection_comes_back_is_prepared_anew(gateway: Gateway) -> None:
+    lead_id, batch = add(gateway, **ANN), [by_keys(gateway, ANN)]
+    for _ in range(2):
+        # At the end of it psycopg rolls back, and throws away what is prepared.
+        with looking(gateway, batch) as (_, leads, _):
+            assert leads.keys() == {lead_id}

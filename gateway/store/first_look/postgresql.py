@@ -7,6 +7,7 @@ numbers.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from weakref import ref
 
 from sqlalchemy import Connection
 
@@ -78,42 +79,56 @@ def _statements(connection: Connection) -> dict[str, str]:
 def begin(connection: Connection, batch: Sequence[Wanted]) -> tuple[Known, Mapping[int, Stored]]:
     """Return what ``first_look.begin`` does, of a transaction that begins here."""
     with driver_of(connection, "the first look of a batch") as driver:
-        # Where it fails, somebody may have thrown away what was prepared.
-        if not connection.info.pop(_PREPARED, False):
-            _prepare(driver, _statements(connection))
+        # What was prepared is gone once psycopg has rolled back, as it does while the connection is
+        # with others; and where it fails it may not fit a table that has changed.
+        prepared = connection.info.pop(_PREPARED, None)
+        if prepared is None or prepared() is not connection:
+            _prepare(driver, _statements(connection), anew=prepared is None)
         answers = _rows(driver.execute(_text(batch), prepare=False))
         # Of what is set.
         next(answers)
         found = by_digest(row for row in next(answers) if row[0] is not None)
         rows, tags = next(answers), next(answers, [])
-        connection.info[_PREPARED] = True
+        connection.info[_PREPARED] = ref(connection)
     return found, leads_of(connection, rows, tags)
 
 
-def _prepare(driver: Any, statements: Mapping[str, str]) -> None:
+def _prepare(driver: Any, statements: Mapping[str, str], *, anew: bool) -> None:
+    """Prepare the statements that are not there; ``anew``, those that are as well."""
     is_there = {name for (name,) in driver.execute("SELECT name FROM pg_prepared_statements")}
     for head, statement in statements.items():
-        if head.partition(" ")[0] not in is_there:
-            driver.execute(f"PREPARE {head} AS {statement}", prepare=False)
+        name = head.partition(" ")[0]
+        if name in is_there:
+            if not anew:
+                continue
+            driver.execute(f"DEALLOCATE {name}", prepare=False)
+        driver.execute(f"PREPARE {head} AS {statement}", prepare=False)
 
 
 def _text(batch: Sequence[Wanted]) -> str:
     patience = f"'{database.patience(soon=True)}'"
-    keys: list[tuple[int, bytes]] = []
-    external: list[tuple[int, bytes, bytes]] = []
+    posts: list[int] = []
+    keys: list[bytes] = []
+    external: list[tuple[int, bytes, str]] = []
     ids: list[int] = []
     for number, wanted in enumerate(batch):
-        post = number
+        post, own = number, wanted.keys
         if wanted.lead_id is not None:
             ids.append(wanted.lead_id)
             post = -1
-        own = wanted.keys
         if wanted.external is not None:
-            digest, sent = wanted.external
-            external.append((post, digest, sent.encode()))
-            own -= {digest}
-        keys += [(post, each) for each in own]
-    asked = (*_columns(keys, 2), *_columns(external, 3), _numbers(ids))
+            external.append((post, *wanted.external))
+            own -= {wanted.external[0]}
+        posts += [post] * len(own)
+        keys += own
+    asked = (
+        _numbers(posts),
+        _hex(keys),
+        _numbers(post for post, _, _ in external),
+        _hex(digest for _, digest, _ in external),
+        _hex(sent.encode() for _, _, sent in external),
+        _numbers(ids),
+    )
     statements = [
         "BEGIN ISOLATION LEVEL READ COMMITTED",
         f"EXECUTE gateway_set ({patience})",
@@ -127,12 +142,6 @@ def _text(batch: Sequence[Wanted]) -> str:
     if any(wanted.has_tags for wanted in batch):
         statements.append("EXECUTE gateway_tag")
     return "; ".join(statements)
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[str]:
-    """Return ``rows`` column by column: a number first, then bytes."""
-    numbers, *others = zip(*rows, strict=True) if rows else [()] * width
-    return [_numbers(numbers), *map(_hex, others)]
 
 
 def _numbers(values: Iterable[int]) -> str:
