@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, insert, select, update
 
 from gateway.models import Lead, MatchKey
-from gateway.store import lead_rows
+from gateway.store import first_look, lead_rows
 from gateway.testing import Gateway
 
 JOHN = {"full_name": "John Doe", "address": "12 Main St", "zip": "97303"}
@@ -30,11 +30,20 @@ def counting(gateway: Gateway) -> Iterator[list[str]]:
         statements.append(statement)
         return statement
 
-    made = lead_rows._row_statement
+    def begin(connection: Any, batch: Any) -> Any:
+        before = len(statements)
+        found, leads = look(connection, batch)
+        if leads and len(statements) == before:
+            # In one way with more, or by a statement that was prepared.
+            statements.append(f"SELECT lead_id FROM lead {LOCK} SKIP LOCKED")
+        return found, leads
+
+    made, look = lead_rows.row_statement, first_look.begin
     event.listen(gateway.system.engine, "before_cursor_execute", note)
     with pytest.MonkeyPatch.context() as patch:
         # Past SQLAlchemy, so nobody else hears of it.
-        patch.setattr(lead_rows, "_row_statement", row_statement)
+        patch.setattr(lead_rows, "row_statement", row_statement)
+        patch.setattr(first_look, "begin", begin)
         yield statements
     event.remove(gateway.system.engine, "before_cursor_execute", note)
 

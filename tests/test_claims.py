@@ -11,7 +11,8 @@ from stored_rows import add, keys_are_right, lead, rows
 from gateway import database
 from gateway.matching import keys_of
 from gateway.models import MatchClaim
-from gateway.store import ATTEMPTS, LAST_ATTEMPTS, claims, fast
+from gateway.store import ATTEMPTS, LAST_ATTEMPTS, claims, fast, first_look
+from gateway.store.wanted import Wanted
 from gateway.testing import Gateway
 
 PHONE = "503-555-0101"
@@ -83,8 +84,8 @@ def rival(
 
     def start(times: int) -> Rival:
         made.append(Rival(gateway, times))
-        for name in ("take", "begin_soon"):
-            monkeypatch.setattr(claims, name, made[0].before(getattr(claims, name)))
+        for module, name in ((claims, "take"), (first_look, "begin")):
+            monkeypatch.setattr(module, name, made[0].before(getattr(module, name)))
         monkeypatch.setattr(fast, "add", made[0].write)
         return made[0]
 
@@ -147,7 +148,8 @@ def test_batch_sees_what_is_committed_whatever_the_server_prefers(
     with database.connect_for_good(engine) as connection:
         connection.exec_driver_sql("SET default_transaction_isolation = 'serializable'")
         connection.exec_driver_sql("SET standard_conforming_strings = off")
-        assert claims.begin_soon(connection, [bytes(16)], [bytes(16)]) == ({}, {})
+        wanted = Wanted(frozenset([bytes(16)]), frozenset([bytes(16)]), None, None, has_tags=True)
+        assert first_look.begin(connection, [wanted]) == ({}, {})
         found = connection.exec_driver_sql("SHOW transaction_isolation").scalar_one()
         held = connection.execute(select(MatchClaim.__table__.c.digest)).scalars().all()
         connection.exec_driver_sql("ROLLBACK")

@@ -14,6 +14,7 @@ from stored_rows import rows
 from gateway.journal import bodies
 from gateway.models import Lead, LeadNote, Submission
 from gateway.store import merging
+from gateway.store.fast import in_json
 from gateway.testing import Gateway
 from tests.plugins.letters import NAMES
 
@@ -169,3 +170,19 @@ def test_each_post_of_a_batch_gets_its_rows_where_ids_have_gaps(
     assert {row["lead_id"]: row["text"] for row in rows(gateway, LeadNote)} == dict(
         zip(ids, companies, strict=True)
     )
+
+
+def test_leads_that_change_are_looked_up_among_many(make_gateway: MakeGateway) -> None:
+    engine = make_gateway().system.engine
+    if engine.dialect.name != "postgresql":
+        pytest.skip("the others are told each lead by a statement of its own")
+    statement = in_json._addition((), (("company", "lead_id"),)).decode()
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO lead (created_at, updated_at) SELECT now(), now() "
+            "FROM generate_series(1, 3000)"
+        )
+        connection.exec_driver_sql("ANALYZE lead")
+        asked = statement.replace("$1", "'[]'")
+        plan = connection.exec_driver_sql(f"EXPLAIN {asked}").scalars().all()
+    assert any("pk_lead" in line for line in plan), plan

@@ -13,23 +13,23 @@ from gateway.matching.finding import (
     still_matches,
 )
 from gateway.matching.keys import BadRule, add_keys_of, confirms, keys_of
-from gateway.matching.known import ON_POSTGRESQL as KNOWN_ON_POSTGRESQL
-from gateway.matching.known import by_digest, known
+from gateway.matching.known import by_digest, completed, known, look_ups
 from gateway.normal import digest
 
 __all__ = [
-    "KNOWN_ON_POSTGRESQL",
     "BadRule",
     "Candidate",
     "Match",
     "ReadLeads",
     "add_keys_of",
     "by_digest",
+    "completed",
     "confirms",
     "digest",
     "find_match",
     "keys_of",
     "known",
+    "look_ups",
     "no_match",
     "still_matches",
 ]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -88,10 +88,12 @@ def find_match(
             break
         looked_at, last = looked_at + len(page), page[-1][0]
     if not matches:
-        return _nobody(digests, rules, cut_off=cut_off)
+        return _matched(digests, rules, cut_off=cut_off)
     (lead_id, name), *others = matches
-    return replace(
-        _nobody(digests, rules, cut_off=cut_off),
+    return _matched(
+        digests,
+        rules,
+        cut_off=cut_off,
         lead_id=lead_id,
         rule=name,
         others=tuple(other for other, _ in others[:NAMED_CANDIDATES]),
@@ -100,10 +102,12 @@ def find_match(
 
 def no_match(digests: Mapping[bytes, str], rules: Sequence[MatchRule]) -> Match:
     """Return what ``find_match`` does where no lead has any of ``digests``."""
-    return _nobody(digests, rules, cut_off=False)
+    return _matched(digests, rules)
 
 
-def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool) -> Match:
+def _matched(
+    digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off: bool = False, **found: Any
+) -> Match:
     asked = tuple(dict.fromkeys(rule.name for rule in rules))
     names = set(digests.values())
     return Match(
@@ -111,6 +115,7 @@ def _nobody(digests: Mapping[bytes, str], rules: Sequence[MatchRule], *, cut_off
         present=tuple(name for name in asked if name in names),
         cut_off=cut_off,
         digests=frozenset(digests),
+        **found,
     )
 
 

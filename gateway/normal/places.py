@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from gateway.normal.usps import STATES, STREETS
@@ -39,6 +40,8 @@ def state_key(text: str) -> str | None:
     return STATES.get(word, word) or None
 
 
+# Who is found has mostly the zip that was sent.
+@lru_cache(maxsize=1024)
 def zip_key(text: str, region: str) -> str | None:
     """Return the first five digits where ``region`` is US, else all letters and digits.
 

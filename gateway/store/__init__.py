@@ -30,8 +30,8 @@ from gateway.store.keys import write_keys
 from gateway.store.lead_rows import Lock
 from gateway.store.pools import with_pool
 from gateway.store.posts import Post
-from gateway.store.sight import Wanted, can_share, wanted_of
 from gateway.store.telling import event_of
+from gateway.store.wanted import Wanted, can_share, wanted_of
 
 __all__ = ["CREATE", "UPDATE", "Outcome", "store"]
 

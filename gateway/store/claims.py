@@ -15,9 +15,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select
 from gateway import database
 from gateway.conflicts import AT_ONCE
 from gateway.driver import driver_of
-from gateway.matching import KNOWN_ON_POSTGRESQL, by_digest, known
 from gateway.models import MatchClaim
-from gateway.store.lead_rows import HOLDERS_ON_POSTGRESQL, read_holders
 
 COMMON = bytes(16)
 """A claim that posts take beside their own when they have met other keys at every attempt.
@@ -40,16 +38,13 @@ _free = (
 # One by one: for a list MariaDB may walk the table, and wait for the rows that others hold.
 _delete = delete(_claim).where(_claim.c.digest == bindparam("held"))
 # A text that is always the same, so that the plan is kept. How long a row is waited for is set
-# before the first one is made.
-_ON_POSTGRESQL = """
+# before the first one is made. Rows that are there are locked, also where none is to be changed.
+ON_POSTGRESQL = """
     WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', $2, true) AS said)
     INSERT INTO match_claim (digest) SELECT wanted.digest
     FROM patience, unnest($1::bytea[]) AS wanted(digest) WHERE patience.said IS NOT NULL
-    ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+    ORDER BY wanted.digest ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest WHERE false
 """
-_ON_MARIADB = (
-    "INSERT INTO match_claim (digest) VALUES {rows} ON DUPLICATE KEY UPDATE digest = VALUES(digest)"
-)
 # Rows that are there already are not inserted: that would wait for who holds one.
 _MORE_ON_POSTGRESQL = """
     WITH wanted AS MATERIALIZED (SELECT unnest($1::bytea[]) AS digest),
@@ -64,8 +59,9 @@ _MORE_ON_POSTGRESQL = """
     SELECT digest FROM made UNION ALL SELECT digest FROM free
 """
 _AMONG = "SELECT digest FROM match_claim FORCE INDEX (PRIMARY) WHERE digest IN ({marks})"
-# Not the wait for a row, of which MariaDB knows none between nothing and a second.
-_SOON = f"SET STATEMENT max_statement_time = {database.TOGETHER_SECONDS} FOR "
+SOON = f"SET STATEMENT max_statement_time = {database.TOGETHER_SECONDS} FOR "
+"""Before statements of MariaDB that wait for rows, but not long. It is not the wait for a row, of
+which MariaDB knows none between nothing and a second."""
 
 
 class Unclaimed(Exception):
@@ -91,43 +87,7 @@ def are_needed(connection: Connection) -> bool:
 def take(connection: Connection, digests: Iterable[bytes]) -> None:
     """Lock the row of each digest until the transaction ends, made where there is none."""
     if are_needed(connection):
-        _hold(connection, digests, soon=False)
-
-
-def begin_soon(
-    connection: Connection,
-    digests: Iterable[bytes],
-    keys: Collection[bytes],
-    external_ids: Collection[str] = (),
-) -> tuple[dict[bytes, list[int]], dict[str, int]]:
-    """Begin a transaction with what ``take`` does; return what ``known`` and ``read_holders`` do.
-
-    It raises where to take them lasts longer than ``database.TOGETHER_SECONDS``; the transaction is
-    then of no use any more. On PostgreSQL its later statements wait no longer, either.
-
-    On PostgreSQL, where the connection commits each statement by itself until then, all of it is
-    one text and so one way to the server; each statement sees what was committed when it came to
-    its turn. Nothing is quoted in the text but hex digits.
-    """
-    if connection.dialect.name != "postgresql":
-        if are_needed(connection):
-            _hold(connection, digests, soon=True)
-        return known(connection, keys), read_holders(connection, external_ids)
-    patience = f"'{database.patience(soon=True)}'"
-    statements = ["BEGIN ISOLATION LEVEL READ COMMITTED", f"SET LOCAL lock_timeout = {patience}"]
-    for some in _in_order(digests):
-        statements.append(_with_digests(_ON_POSTGRESQL, some).replace("$2", patience))
-    if keys:
-        statements.append(_with_digests(KNOWN_ON_POSTGRESQL, sorted(keys)))
-    if external_ids:
-        sent = (each.encode() for each in sorted(external_ids))
-        statements.append(_with_digests(HOLDERS_ON_POSTGRESQL, sent))
-    with driver_of(connection, "claims") as driver:
-        found = _results(driver.execute("; ".join(statements), prepare=False))
-        return (
-            by_digest(next(found)) if keys else {},
-            dict(next(found)) if external_ids else {},
-        )
+        _hold(connection, digests)
 
 
 def take_more(connection: Connection, digests: Collection[bytes]) -> None:
@@ -158,39 +118,31 @@ def _take_more_on_mariadb(cursor: Any, wanted: Sequence[bytes]) -> bool:
     if any(bytes(digest) not in taken for (digest,) in cursor):
         return False
     new = [digest for digest in wanted if digest not in taken]
-    rows = ", ".join(["(%s)"] * len(new))
-    cursor.execute(AT_ONCE + _ON_MARIADB.format(rows=rows), new)
+    cursor.execute(AT_ONCE + on_mariadb(["%s"] * len(new)), new)
     return True
 
 
-def _with_digests(statement: str, digests: Iterable[bytes]) -> str:
-    # So written it does not rest on standard_conforming_strings.
-    written = ", ".join([rf"E'\\x{each.hex()}'" for each in digests])
-    return statement.replace("$1", f"ARRAY[{written}]::bytea[]")
-
-
-def _results(cursor: Any) -> Iterator[list[Any]]:
-    """Yield the rows of each statement of a text that gives some."""
-    is_one = True
-    while is_one:
-        if cursor.description is not None:
-            yield cursor.fetchall()
-        is_one = cursor.nextset()
-
-
-def _hold(connection: Connection, digests: Iterable[bytes], *, soon: bool) -> None:
+def _hold(connection: Connection, digests: Iterable[bytes]) -> None:
     with driver_of(connection, "claims") as driver:
-        for some in _in_order(digests):
+        for some in in_order(digests):
             if connection.dialect.name == "postgresql":
-                sent = (some, database.patience(soon=soon))
-                RawCursor(driver).execute(_ON_POSTGRESQL, sent, prepare=True)
+                sent = (some, database.patience(soon=False))
+                RawCursor(driver).execute(ON_POSTGRESQL, sent, prepare=True)
             else:
-                rows = ", ".join(["(%s)"] * len(some))
-                hurry = _SOON if soon else ""
-                driver.cursor().execute(hurry + _ON_MARIADB.format(rows=rows), some)
+                driver.cursor().execute(on_mariadb(["%s"] * len(some)), some)
 
 
-def _in_order(digests: Iterable[bytes]) -> Iterator[list[bytes]]:
+def on_mariadb(written: Iterable[str]) -> str:
+    """Return the statement that locks the rows of digests as they are ``written`` in it."""
+    rows = ", ".join([f"({each})" for each in written])
+    return (
+        f"INSERT INTO match_claim (digest) VALUES {rows} "  # noqa: S608
+        "ON DUPLICATE KEY UPDATE digest = VALUES(digest)"
+    )
+
+
+def in_order(digests: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the digests in the order in which they are claimed, as many as one statement takes."""
     # Sorted, so that no two posts wait for each other in a ring: both engines take the rows of one
     # statement in its order. One statement, because one for each digest took a fifth of a post.
     ordered = sorted(digests)

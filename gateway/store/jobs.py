@@ -21,7 +21,8 @@ from gateway import repeats
 from gateway.errors import Refused
 from gateway.store import claims, fast
 from gateway.store.locating import Seen
-from gateway.store.sight import Sight, Wanted
+from gateway.store.sight import Sight
+from gateway.store.wanted import Wanted
 
 Result = TypeVar("Result")
 

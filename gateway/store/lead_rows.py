@@ -14,20 +14,16 @@ from sqlalchemy import Column, Connection, Dialect, Double
 
 from gateway.driver import driver_of
 from gateway.models import Lead
+from gateway.store.planning import Stored
 from gateway.store.vault import vault_of
 
 Row = dict[str, Any]
+KEY = "lead_id"
 
-_columns = tuple(Lead.__table__.c)
-_names = tuple(column.name for column in _columns)
+COLUMNS = tuple(column for column in Lead.__table__.c if column.name != "match")
+"""The columns that are read. Why a lead was found the last time is no business of the next post."""
 
-HOLDERS_ON_POSTGRESQL = """
-    SELECT external_id, lead_id FROM lead_external_id
-    WHERE external_id = ANY(ARRAY(
-        SELECT convert_from(sent, 'UTF8') COLLATE "default" FROM unnest($1) AS each(sent)
-    ))
-"""
-"""What ``read_holders`` reads, of ids that are given as bytes."""
+_names = tuple(column.name for column in COLUMNS)
 
 
 class Lock(Enum):
@@ -43,17 +39,32 @@ class Lock(Enum):
 
 def read_leads(
     connection: Connection, lead_ids: Collection[int], *, with_tags: Collection[int], lock: Lock
-) -> tuple[list[Row], dict[int, list[str]]]:
-    """Return the rows of the leads that there are, by column and opened, locked as ``lock`` says,
-    and the tags of those in ``with_tags`` that have some, in order, as they then are.
+) -> dict[int, Stored]:
+    """Return by id the leads that there are, opened, locked as ``lock`` says; of those in
+    ``with_tags`` their tags, in order, as they then are.
 
     A dry run must not lock: it would wait for writers, and they for it.
     """
-    asked = [_LookUp(_row_statement, lead_ids, lock)]
+    if not lead_ids:
+        return {}
+    asked = [_LookUp(row_statement, lead_ids, lock)]
     if with_tags:
-        asked.append(_LookUp(_tags_statement, with_tags))
+        asked.append(_LookUp(tags_statement, with_tags))
     rows, *tags = _fetch(connection, asked)
-    return _opened(connection, rows), _by_lead(tags[0]) if tags else {}
+    return leads_of(connection, rows, tags[0] if tags else ())
+
+
+def leads_of(
+    connection: Connection, rows: Iterable[Sequence[Any]], tags: Iterable[Sequence[Any]]
+) -> dict[int, Stored]:
+    """Return by id the leads of which these are rows and tags, as the database gives them."""
+    labels: dict[int, list[str]] = {}
+    for lead_id, label in tags:
+        labels.setdefault(lead_id, []).append(label)
+    return {
+        row[KEY]: Stored(row=row, tags=labels.get(row[KEY], ()))
+        for row in _opened(connection, rows)
+    }
 
 
 def _opened(connection: Connection, found: Iterable[Sequence[Any]]) -> list[Row]:
@@ -67,22 +78,11 @@ def _opened(connection: Connection, found: Iterable[Sequence[Any]]) -> list[Row]
     return rows
 
 
-def _by_lead(found: Iterable[Sequence[Any]]) -> dict[int, list[str]]:
-    tags: dict[int, list[str]] = {}
-    for lead_id, label in found:
-        tags.setdefault(lead_id, []).append(label)
-    return tags
-
-
 def read_holders(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
     """Return which leads those of ``external_ids`` find that find one."""
     if not external_ids:
         return {}
-    if connection.dialect.name == "postgresql":
-        sent = [each.encode() for each in sorted(external_ids)]
-        with driver_of(connection, "a look-up of external ids") as driver:
-            return dict(RawCursor(driver).execute(HOLDERS_ON_POSTGRESQL, (sent,)).fetchall())
-    (found,) = _fetch(connection, [_LookUp(_holders_statement, external_ids)])
+    (found,) = _fetch(connection, [_LookUp(holders_statement, external_ids)])
     return dict(found)
 
 
@@ -125,8 +125,9 @@ def _fetch(connection: Connection, asked: Sequence[_LookUp]) -> list[Sequence[An
 
 
 @lru_cache(maxsize=256)
-def _row_statement(dialect: Dialect, among: str, lock: Lock) -> str:
-    names = ", ".join(map(dialect.identifier_preparer.quote, _names))
+def row_statement(dialect: Dialect, among: str, lock: Lock, names: str = "") -> str:
+    """Return what reads the leads whose id is ``among`` these: ``names``, or all columns."""
+    names = names or ", ".join(map(dialect.identifier_preparer.quote, _names))
     # For a list MariaDB may walk the table, and meet the rows that others hold.
     hint = " FORCE INDEX (PRIMARY)" if dialect.name in ("mysql", "mariadb") else ""
     held = "" if dialect.name == "sqlite" else lock.value
@@ -134,13 +135,15 @@ def _row_statement(dialect: Dialect, among: str, lock: Lock) -> str:
 
 
 @lru_cache(maxsize=256)
-def _tags_statement(dialect: Dialect, among: str) -> str:
+def tags_statement(dialect: Dialect, among: str) -> str:
+    """Return what reads the tags, in order, of the leads whose id is ``among`` these."""
     position = dialect.identifier_preparer.quote("position")
     return f"SELECT lead_id, label FROM lead_tag WHERE lead_id {among} ORDER BY {position}"  # noqa: S608
 
 
 @lru_cache(maxsize=256)
-def _holders_statement(_: Dialect, among: str) -> str:
+def holders_statement(_: Dialect, among: str) -> str:
+    """Return what reads whom external ids find that are ``among`` these."""
     return f"SELECT external_id, lead_id FROM lead_external_id WHERE external_id {among}"  # noqa: S608
 
 
@@ -149,7 +152,7 @@ def _adapters(dialect: Dialect) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     """Return the columns of which the driver gives another form than we want, and what mends it."""
     return tuple(
         (column.name, process)
-        for column in _columns
+        for column in COLUMNS
         if (process := _adapter(column, dialect)) is not None
     )
 

@@ -1,6 +1,6 @@
 """The Core statements of a post, prebuilt, and the functions that run them in one transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,19 +43,7 @@ def read_lead(
 ) -> Stored | None:
     """Return the lead, locked as ``lock`` says; ``None`` if there is none."""
     ids = (lead_id,)
-    rows, tags = read_leads(connection, ids, with_tags=ids if with_tags else (), lock=lock)
-    return Stored(row=rows[0], tags=tags.get(lead_id, ())) if rows else None
-
-
-def lock_free_leads(
-    connection: Connection, lead_ids: Collection[int], *, with_tags: Collection[int]
-) -> dict[int, Stored]:
-    """Return by id the leads that nobody else holds, locked; of those in ``with_tags`` their tags,
-    too."""
-    if not lead_ids:
-        return {}
-    rows, tags = read_leads(connection, lead_ids, with_tags=with_tags, lock=Lock.SKIP)
-    return {row["lead_id"]: Stored(row=row, tags=tags.get(row["lead_id"], ())) for row in rows}
+    return read_leads(connection, ids, with_tags=ids if with_tags else (), lock=lock).get(lead_id)
 
 
 def find_by_external_id(connection: Connection, external_id: str) -> int | None:

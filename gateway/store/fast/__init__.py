@@ -4,7 +4,8 @@ What is written is not said here a second time. A post writes into ``Rows`` as i
 connection, by the same functions; here is only how those rows then reach the database: on
 PostgreSQL all of them in one statement, elsewhere in one a table. Whatever needs to read, change or
 delete is no business of ``Rows``, which raises NeedsConnection; such a post goes the plain way. Of
-a post that changes a lead ``MoreRows`` takes what it adds, and the lead's new values.
+a post that changes a lead ``MoreRows`` takes what it adds, the lead's new values and the keys that
+it loses.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,16 +63,17 @@ def write(
 def add(
     connection: Connection, posts: Sequence[MoreRows], *, soon: bool = False, commit: bool = False
 ) -> None:
-    """Write what ``posts`` add to leads that are there, another lead each, and what they change.
+    """Write what ``posts`` add to leads that are there, another lead each, what they change, and
+    which keys go.
 
     ``soon`` and ``commit`` are as for ``write``; on PostgreSQL the transaction is in a hurry since
     its claims.
     """
-    rows, changes = merged(posts)
+    rows, changes, gone = merged(posts)
     with driver_of(connection, "what becomes of a lead") as driver:
-        if rows or changes:
+        if rows or changes or gone:
             _ADD[connection.dialect.name](
-                driver, connection.dialect, rows, changes, soon=soon, commit=commit
+                driver, connection.dialect, rows, changes, gone=gone, soon=soon, commit=commit
             )
         elif commit:
             driver.commit()
@@ -91,9 +93,12 @@ def _add_sqlite(
     rows: Mapping[Table, Sequence[Row]],
     changes: Sequence[Row],
     *,
+    gone: Sequence[Row],
     soon: bool,
     commit: bool,
 ) -> None:
+    for key in gone:
+        driver.execute(_DELETE_KEY, (key["digest"], key[KEY]))
     for change in changes:
         names = tuple(name for name in change if name != KEY)
         columns = columns_named(LEAD, dialect, (*names, KEY))
@@ -114,6 +119,7 @@ def _insert_sqlite(driver: Any, dialect: Dialect, rows: Mapping[Table, Sequence[
 _MOST_ROWS = 64
 """Rows in one statement of SQLite; more make none of them cheaper."""
 
+_DELETE_KEY = "DELETE FROM match_key WHERE digest = ? AND lead_id = ?"
 _LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'lead'"
 _WRITE: Mapping[str, Callable[..., list[int]]] = {
     "sqlite": _write_sqlite,

@@ -88,12 +88,19 @@ def add(
     rows: Mapping[Table, Sequence[Row]],
     changes: Sequence[Row],
     *,
+    gone: Sequence[Row],
     soon: bool,
     commit: bool,
 ) -> None:
-    """Write ``rows`` of leads that are there, and what changes of these; ``commit`` as above."""
+    """Write ``rows`` of leads that are there, what changes of these, and which keys are ``gone``;
+    ``commit`` as above."""
     literals = _Literals(driver, dialect)
-    statements = [_update(literals, dialect, each) for each in changes]
+    # One by one: for a list MariaDB may walk the table, and meet the rows that others hold.
+    statements = [
+        f"DELETE FROM match_key WHERE digest={literals[key['digest']]} AND lead_id={key[KEY]}"  # noqa: S608
+        for key in gone
+    ]
+    statements += [_update(literals, dialect, each) for each in changes]
     statements += _inserts_of_all(literals, dialect, rows)
     _run(driver.cursor(), [*statements, "COMMIT"] if commit else statements, soon=soon)
 

@@ -13,11 +13,15 @@ from sqlalchemy.dialects import postgresql
 from gateway import database
 from gateway.json_text import as_json
 from gateway.store.fast.columns import as_utc
-from gateway.store.fast.rows import KEY, LEAD, Row, Rows, together
+from gateway.store.fast.rows import KEY, LEAD, MATCH_KEY, Row, Rows, together
 
 _DIALECT = postgresql.dialect()
 _quote = _DIALECT.identifier_preparer.quote
 _CURSOR = "gateway_cursor"
+
+_ONE_EXPECTED = f"sent.lead_id BETWEEN {-(2**63)} AND {2**63 - 1}"
+"""True of every row. Of what JSON holds PostgreSQL expects a hundred rows, and for those it would
+walk through some thousand leads; within two bounds it expects one, and looks each up."""
 
 _FEW = 8
 """Values of a row that is sent with the empty ones among them; of more, most are empty."""
@@ -55,10 +59,12 @@ def add(
     rows: Mapping[Table, Sequence[Row]],
     changes: Sequence[Row],
     *,
+    gone: Sequence[Row],
     soon: bool,
     commit: bool,
 ) -> None:
-    """Write ``rows`` of leads that are there, and what changes of these, in one statement.
+    """Write in one statement ``rows`` of leads that are there, what changes of these, and which of
+    their keys are ``gone``.
 
     With ``commit`` the transaction ends with it.
     """
@@ -66,10 +72,11 @@ def add(
     sent = (
         *(_as_text(rows[table]) for table in tables),
         *(_as_text(each) for each in changed.values()),
+        *([_as_text(gone)] if gone else []),
     )
     # Of leads that change in many ways at once hardly any statement would come again.
     is_common = len(changed) < 2
-    statement = _addition(tables, tuple(changed))
+    statement = _addition(tables, tuple(changed), has_gone=bool(gone))
     _run(RawCursor(driver), statement, sent, prepare=is_common, commit=commit)
 
 
@@ -138,11 +145,15 @@ def _statement(tables: tuple[Table, ...]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _addition(tables: tuple[Table, ...], changed: tuple[tuple[str, ...], ...]) -> bytes:
+def _addition(
+    tables: tuple[Table, ...], changed: tuple[tuple[str, ...], ...], *, has_gone: bool = False
+) -> bytes:
     """Return the one statement that writes rows of these tables as they are, and changes leads: for
-    each of ``changed`` those with these columns."""
+    each of ``changed`` those with these columns. It ``has_gone`` where keys go, too."""
     parts = [_insert(table, place, with_ids=False) for place, table in enumerate(tables, start=1)]
     parts += [_update(names, len(tables) + n) for n, names in enumerate(changed, start=1)]
+    if has_gone:
+        parts.append(_deletion(len(parts) + 1))
     return f"WITH {', '.join(parts)} SELECT".encode()
 
 
@@ -155,7 +166,17 @@ def _update(names: tuple[str, ...], place: int) -> str:
     )
     return (
         f"changed_{place} AS (UPDATE lead SET {values} FROM json_to_recordset(${place}::json) "  # noqa: S608
-        f"AS sent({_kinds(columns)}, nth integer) WHERE lead.lead_id = sent.lead_id)"
+        f"AS sent({_kinds(columns)}, nth integer) "
+        f"WHERE lead.lead_id = sent.lead_id AND {_ONE_EXPECTED})"
+    )
+
+
+def _deletion(place: int) -> str:
+    columns = [MATCH_KEY.c[name] for name in ("digest", KEY)]
+    return (
+        f"gone AS (DELETE FROM match_key USING json_to_recordset(${place}::json) "  # noqa: S608
+        f"AS sent({_kinds(columns)}, nth integer) WHERE match_key.digest = sent.digest "
+        f"AND match_key.lead_id = sent.lead_id AND {_ONE_EXPECTED})"
     )
 
 

@@ -5,14 +5,15 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Engine, Insert, Table, Update
+from sqlalchemy import Connection, Delete, Dialect, Engine, Insert, Table, Update
 
 from gateway.conflicts import AT_ONCE
-from gateway.models import Lead
+from gateway.models import Lead, MatchKey
 
 Row = dict[str, Any]
 
 LEAD: Table = Lead.__table__
+MATCH_KEY: Table = MatchKey.__table__
 KEY = "lead_id"
 _DIGEST = itemgetter("digest")
 _NOT_YET = 0
@@ -61,7 +62,8 @@ class Rows:
 
 
 class MoreRows(Rows):
-    """What a post adds to a lead that is there, and its new values; all else runs at once.
+    """What a post adds to a lead that is there, its new values, and which keys go; all else runs at
+    once.
 
     Nothing that the post reads or changes may rest on what it has written here itself. With
     ``soon`` nothing is waited for that another holds.
@@ -73,11 +75,14 @@ class MoreRows(Rows):
         # On PostgreSQL the transaction itself says so, and SQLite has one writer.
         self._must_hurry = soon and self.dialect.name in {"mariadb", "mysql"}
         self.changes: list[Row] = []
+        self.gone: list[Row] = []
 
     def execute(self, statement: Any, rows: Any = None) -> Any:
-        """Keep ``rows`` of a plain insert and of a change of the lead, and run all else.
+        """Keep ``rows`` of a plain insert, of a change of the lead and of keys that go, and run all
+        else.
 
-        A change has the values by column, and the id of the lead as ``id``.
+        A change has the values by column, and the id of the lead as ``id``; a key that goes has its
+        ``key_digest``, and its lead as ``lead``.
         """
         if rows is not None:
             if type(statement) is Insert:
@@ -85,6 +90,9 @@ class MoreRows(Rows):
             if type(statement) is Update and statement.table is LEAD:
                 changed = dict(rows)
                 self.changes.append({KEY: changed.pop("id"), **changed})
+                return self
+            if type(statement) is Delete and statement.table is MATCH_KEY:
+                self.gone += [{"digest": each["key_digest"], KEY: each["lead"]} for each in rows]
                 return self
             if self._must_hurry:
                 return self._execute_at_once(statement, rows)
@@ -126,13 +134,16 @@ def together(posts: Sequence[Rows], ids: Iterable[Any]) -> dict[Table, list[Row]
     return _sorted(found)
 
 
-def merged(posts: Sequence[MoreRows]) -> tuple[dict[Table, list[Row]], list[Row]]:
-    """Return the rows of all posts by table, and the changes of their leads."""
+def merged(posts: Sequence[MoreRows]) -> tuple[dict[Table, list[Row]], list[Row], list[Row]]:
+    """Return the rows of all posts by table, the changes of their leads, and the keys that go."""
     found: dict[Table, list[Row]] = {}
     for post in posts:
         for table, rows in post.tables.items():
             _add(found, table, rows)
-    return _sorted(found), [each for post in posts for each in post.changes]
+    changes = [each for post in posts for each in post.changes]
+    # Sorted as those that come.
+    gone = sorted((each for post in posts for each in post.gone), key=_DIGEST)
+    return _sorted(found), changes, gone
 
 
 def _add(found: dict[Table, list[Row]], table: Table, rows: list[Row]) -> None:
