@@ -18,6 +18,19 @@ from config import ROOT, database_url
 
 ROWS = 3000
 
+GATE = """
+import time
+from pathlib import Path
+from gateway import MatchRule, hookimpl
+def keys(lead):
+    while lead.get("external_id") == {external_id!r} and Path({gate!r}).exists():
+        time.sleep(0.01)
+    return ()
+@hookimpl
+def gateway_match_rules(settings):
+    return [MatchRule("match_gate", keys, help="Does not let a lead pass while a file is there.")]
+"""
+
 
 def file_of(folder: Path, *, column: str = "") -> Path:
     path = folder / "leads.csv"
@@ -49,11 +62,16 @@ def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
 def test_killed_import_goes_on_and_doubles_nothing(
     start: Callable[..., LiveGateway], engine: str, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    gateway = start(engine)
     path = file_of(tmp_path)
     if words:
         path.write_text("\n".join(path.read_text().splitlines()[:301]) + "\n")
     rows = len(path.read_text().splitlines()) - 2
+    # However late it is killed, the import has not come to its end.
+    gate = tmp_path / "gate"
+    gate.touch()
+    plugin = GATE.format(external_id=f"{rows - 10}", gate=str(gate))
+    (tmp_path / "has_a_gate.py").write_text(plugin)
+    gateway = start(engine, GATEWAY_PLUGINS="has_a_gate", PYTHONPATH=str(tmp_path))
     database = create_engine(database_url(gateway.environment["DATABASE_URL"]))
 
     def through() -> int:
@@ -68,7 +86,8 @@ def test_killed_import_goes_on_and_doubles_nothing(
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert 100 <= through() < rows + 2, "it was over before it could be killed"
+    assert 100 <= through() < rows + 2
+    gate.unlink()
     # A post meanwhile is stored as ever, also between the ids of the file.
     assert gateway.exchange(request(form(phone="999"), "Connection: close")).lead_id > 1001
     done = finished(start_import(gateway, path, "--resume", *words))
