@@ -15,21 +15,9 @@ from live_gateway import PATIENCE, LiveGateway, form, request
 from sqlalchemy import create_engine, text
 
 from config import ROOT, database_url
+from tests.gate import PLUGIN, shut_gate
 
 ROWS = 3000
-
-GATE = """
-import time
-from pathlib import Path
-from gateway import MatchRule, hookimpl
-def keys(lead):
-    while lead.get("external_id") == {external_id!r} and Path({gate!r}).exists():
-        time.sleep(0.01)
-    return ()
-@hookimpl
-def gateway_match_rules(settings):
-    return [MatchRule("match_gate", keys, help="Does not let a lead pass while a file is there.")]
-"""
 
 
 def file_of(folder: Path, *, column: str = "") -> Path:
@@ -66,12 +54,8 @@ def test_killed_import_goes_on_and_doubles_nothing(
     if words:
         path.write_text("\n".join(path.read_text().splitlines()[:301]) + "\n")
     rows = len(path.read_text().splitlines()) - 2
-    # However late it is killed, the import has not come to its end.
-    gate = tmp_path / "gate"
-    gate.touch()
-    plugin = GATE.format(external_id=f"{rows - 10}", gate=str(gate))
-    (tmp_path / "has_a_gate.py").write_text(plugin)
-    gateway = start(engine, GATEWAY_PLUGINS="has_a_gate", PYTHONPATH=str(tmp_path))
+    gate = shut_gate(tmp_path, f"{5_032_000_000 + rows - 10}")
+    gateway = start(engine, GATEWAY_PLUGINS=PLUGIN, PYTHONPATH=str(tmp_path))
     database = create_engine(database_url(gateway.environment["DATABASE_URL"]))
 
     def through() -> int:
@@ -87,6 +71,7 @@ def test_killed_import_goes_on_and_doubles_nothing(
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert 100 <= through() < rows + 2
+    assert process.returncode == -signal.SIGKILL
     gate.unlink()
     # A post meanwhile is stored as ever, also between the ids of the file.
     assert gateway.exchange(request(form(phone="999"), "Connection: close")).lead_id > 1001
