@@ -32,18 +32,23 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self.cuts = 0
         self.after_cut: Callable[[], None] | None = None
-        self._listener = self._listen(0)
-        self.port: int = self._listener.getsockname()[1]
+        # It never listens: the port stays ours while nobody is let in, and is given to no other.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port: int = self._place.getsockname()[1]
+        self._listener = self._listen()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.refuse()
+        self._place.close()
         self._flowing.set()
 
-    def _listen(self, port: int) -> socket.socket:
-        listener = socket.create_server(("127.0.0.1", port), backlog=64)
+    def _listen(self) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
         return listener
 
@@ -57,7 +62,7 @@ class Proxy:
 
     def accept(self) -> None:
         """Take connections again."""
-        self._listener = self._listen(self.port)
+        self._listener = self._listen()
 
     def stall(self) -> None:
         """Let nothing through; who connects gets no greeting."""

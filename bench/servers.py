@@ -20,7 +20,8 @@ from gateway.testing.databases import Databases
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
 
-_START = 30
+_START = 240
+"""Seconds after which a server that does not answer never will, on the slowest machine."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

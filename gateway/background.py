@@ -72,6 +72,9 @@ def _keep(system: System) -> None:
                 seen_at = time.monotonic()
             if not system.breaker.is_open and not system.spool.is_empty():
                 _drain(system)
+        except OSError as error:
+            # The machine's trouble, and mostly a passing one: no file left, or a disk that fails.
+            log.warning("the keeper of the spool cannot work now; it goes on: %s", error.strerror)
         except Exception:
             log.exception("the keeper of the spool failed; it goes on")
         time.sleep(TICK_SECONDS)

@@ -65,7 +65,6 @@ def load(settings: Settings, engine: Engine, commands: Iterable[Command]) -> Sys
     vault.attach(engine, vault.Vault(sealer, schema))
     breaker = Breaker()
     breaker.watch(engine)
-    schema = build(custom, match_rules, settings)
     _check_defaults(schema, owners)
     return System(
         settings=settings,

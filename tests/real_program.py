@@ -23,5 +23,5 @@ def flask(url: str, *words: str, stdin: bytes = b"") -> subprocess.CompletedProc
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": url},
         check=False,
-        timeout=60,
+        timeout=240,
     )

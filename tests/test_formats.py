@@ -37,8 +37,6 @@ from tests.field_formats import (
     yes_no,
 )
 
-TOMORROW = datetime.now(UTC) + timedelta(days=2)  # tomorrow in every zone
-
 
 def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
@@ -160,7 +158,7 @@ REFUSED: list[tuple[fields.Field, Any, str]] = [
     (LocalDateTime(ZoneInfo("Asia/Tokyo")), "1000-01-01", "invalid"),
     *((birth_date, word, "invalid") for word in ("1980-02-30", "1981-02-29", "13-01", "02-30")),
     *((birth_date, word, "invalid") for word in ("1980", "1980-02-09 07:00:00", "0000-00-00")),
-    (birth_date, f"{TOMORROW:%Y-%m-%d}", "invalid"),
+    (birth_date, "2999-12-31", "invalid"),
     *((gmt_offset, word, "invalid") for word in ("-1201", "+1401", "+0560", "10000", "UTC", "-")),
     *((gmt_offset, word, "invalid") for word in ("١٠", "1:2", "5.5")),
     *((email, word, "invalid") for word in ("john", "a@b", "a@localhost", "@b.com", "a b@c.com")),
@@ -217,4 +215,5 @@ def test_too_long_says_by_how_much() -> None:
 
 
 def test_future_birth_says_so() -> None:
-    assert message(birth_date, f"{TOMORROW:%Y-%m-%d}").startswith("in the future")
+    tomorrow = datetime.now(UTC) + timedelta(days=2)  # in every zone
+    assert message(birth_date, f"{tomorrow:%Y-%m-%d}").startswith("in the future")

@@ -86,7 +86,7 @@ def in_one_batch(gateway: Gateway, posts: Sequence[Post]) -> list[Any]:
     waiting = gateway.system.group._queue
 
     def until(count: int) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while len(waiting) < count:
             assert time.monotonic() < end, "a post is not in the queue"
             time.sleep(0.0005)

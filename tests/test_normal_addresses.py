@@ -1,6 +1,5 @@
 """Addresses and places: the pairs of address_pairs.toml, and laws."""
 
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.normal.addresses import address_key
 from gateway.normal.places import city_key, places_differ, state_key, zip_key
 from gateway.normal.usps import STATES, STREETS
+from tests.processor_time import no_time
 
 PAIRS = tomllib.loads((Path(__file__).parent / "address_pairs.toml").read_text("utf-8"))["pair"]
 
@@ -199,9 +199,8 @@ def test_places_differ(new: dict[str, Any], old: dict[str, Any], differ: bool) -
 )
 def test_a_megabyte_takes_no_time(unit: str) -> None:
     text = unit * 1_000_000
-    started = time.perf_counter()
-    address_key(text, text)
-    city_key(text)
-    state_key(text)
-    zip_key(text, "US")
-    assert time.perf_counter() - started < 0.5
+    with no_time():
+        address_key(text, text)
+        city_key(text)
+        state_key(text)
+        zip_key(text, "US")

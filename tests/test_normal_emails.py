@@ -1,12 +1,11 @@
 """E-mail addresses: one mailbox's spellings come to one key."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.normal.emails import email_key
+from tests.processor_time import no_time
 
 ANY = st.text(st.characters())
 LOCAL = st.text("abcXYZ019.+_é李", min_size=1, max_size=12).filter(
@@ -84,8 +83,7 @@ def test_case_of_the_domain_and_spaces_around_do_not_count(local: str, domain: s
 
 @pytest.mark.parametrize("unit", ["a", "a@", "a.", "é", "\u0660", "é.", "@é", "\ud800", " "])
 def test_a_megabyte_takes_no_time(unit: str) -> None:
-    started = time.perf_counter()
-    email_key(unit * 1_000_000 + "@example.com")
-    email_key(f"a@{unit * 1_000_000}.com")
-    email_key(f"a@{unit * 100}.com")
-    assert time.perf_counter() - started < 0.5
+    with no_time():
+        email_key(unit * 1_000_000 + "@example.com")
+        email_key(f"a@{unit * 1_000_000}.com")
+        email_key(f"a@{unit * 100}.com")

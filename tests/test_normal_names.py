@@ -1,6 +1,5 @@
 """Names: one person's spellings come to one key, two persons' do not."""
 
-import time
 import unicodedata
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.normal.names import generation, name_key
 from gateway.normal.words import fold
+from tests.processor_time import no_time
 
 ANY = st.text(st.characters())  # lone surrogates, NUL and direction marks among them
 PLAIN = st.text("akzoKO", min_size=1, max_size=8)  # no title and no suffix can come of these
@@ -152,6 +152,5 @@ def test_silent_when_a_part_is_missing(name: str, nothing: str) -> None:
 @pytest.mark.parametrize("unit", ["a", "é", "\u0301", "ﷺ", "Jr ", "mr ", "\ud800", "'.", "क्"])
 def test_a_megabyte_takes_no_time(unit: str) -> None:
     text = unit * 1_000_000
-    started = time.perf_counter()
-    name_key(text, text)
-    assert time.perf_counter() - started < 0.5
+    with no_time():
+        name_key(text, text)

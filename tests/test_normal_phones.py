@@ -1,13 +1,12 @@
 """Phone numbers: one number's spellings come to one key."""
 
-import time
-
 import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.normal.phones import phone_key
+from tests.processor_time import no_time
 
 ANY = st.text(st.characters())
 TYPED = st.text("0123456789+-.,;/#() xeotrn１２＋\u00a0", max_size=40)
@@ -122,6 +121,5 @@ def test_silent_without_digits(text: str) -> None:
     "unit", ["1", "1/", "1 ", "+", "1,", "(", "x1", "or ", "\ud800", "１", "-1"]
 )
 def test_a_megabyte_takes_no_time(unit: str) -> None:
-    started = time.perf_counter()
-    phone_key(unit * 1_000_000, "US")
-    assert time.perf_counter() - started < 0.5
+    with no_time():
+        phone_key(unit * 1_000_000, "US")

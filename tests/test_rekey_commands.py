@@ -16,6 +16,7 @@ from stored_rows import add, change, count
 from gateway.database import reading
 from gateway.models import Lead, MatchKey, MatchRekey
 from gateway.testing import Gateway
+from tests.gate import PLUGIN, shut_gate
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("match_name_and_address", "match_name_and_phone", "match_email", "match_phone")
@@ -102,8 +103,13 @@ def test_status_shows_stale_unknown_and_missing_keys(gateway: Gateway) -> None:
     )
 
 
-def test_rekey_that_is_killed_goes_on(gateway: Gateway) -> None:
+def test_rekey_that_is_killed_goes_on(
+    make_gateway: Callable[..., Gateway], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The program itself, killed as soon as it has noted a batch."""
+    gate = shut_gate(tmp_path, "2990")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    gateway = with_commands(make_gateway("plugins.example", PLUGIN))
     add(gateway, full_name="Ann Lee")
     with gateway.system.engine.begin() as connection:
         row = connection.execute(select(Lead.__table__)).mappings().one()
@@ -119,6 +125,7 @@ def test_rekey_that_is_killed_goes_on(gateway: Gateway) -> None:
             **os.environ,
             "DATABASE_URL": gateway.system.settings.DATABASE_URL,
             "GATEWAY_PLUGINS": ",".join(gateway.system.plugins),
+            "PYTHONPATH": str(tmp_path),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -131,6 +138,7 @@ def test_rekey_that_is_killed_goes_on(gateway: Gateway) -> None:
     program.send_signal(signal.SIGKILL)
     program.communicate()
     assert program.returncode == -signal.SIGKILL
+    gate.unlink()
     result = run(gateway, "match", "rekey")
     assert result.stderr.startswith("Going on after lead ")
     assert count(gateway, MatchKey) == 2 * 2999

@@ -1,7 +1,6 @@
 """No fields file whatsoever gives more than fields or a clean refusal."""
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +14,7 @@ from gateway.formats import Pattern
 from gateway.schema import parse
 from plugins.declared.kinds import KINDS
 from tests.declared.fields_files import SAMPLE, load
+from tests.processor_time import no_time
 
 _names = st.sampled_from([*"abc", "fields", "rules", "aliases", "phone", "type", "é", "a b", ""])
 _keys = st.sampled_from(
@@ -85,9 +85,7 @@ def test_any_file_that_loads_takes_any_value_without_a_fault(
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(.*)*b$", "([a-z]?){500}[a-z]{500}"])
 def test_pattern_cannot_run_away(pattern: str) -> None:
     check = Pattern(pattern, example="a")
-    started = time.perf_counter()
-    with pytest.raises(ValidationError, match="not of the form"):
+    with no_time(), pytest.raises(ValidationError, match="not of the form"):
         check("a" * 30_000 + "!")
-    assert time.perf_counter() - started < 2
     with pytest.raises(ValidationError, match="longer than"):
         check("a" * 60_000)

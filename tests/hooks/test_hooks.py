@@ -3,16 +3,17 @@
 import logging
 import re
 import sys
-import time
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from marshmallow import fields
 
-from gateway import CustomField, MatchRule, Refused, Reply, hooks, hookspecs
+from gateway import CustomField, MatchRule, Refused, Reply, hooks, hookspecs, plugin_modules
+from gateway.matching import keys as matching_keys
 from gateway.testing import Gateway
 from tests.hooks.asked import JOHN, MATCH, Start, command
 
@@ -33,13 +34,22 @@ def test_every_hook_has_a_test() -> None:
     assert missing == ["gateway_custom_fields", "gateway_match_rules"]
 
 
-def test_hook_that_takes_long_is_named_in_the_log(
-    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.3)
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """A function that takes long, by a clock that otherwise stands still."""
+    clock = SimpleNamespace(now=0.0)
+    for module in (hooks, plugin_modules, matching_keys):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
 
-    def slow(*_: Any, **__: Any) -> None:
-        time.sleep(0.35)
+    def slow() -> None:
+        clock.now += 1.01 * hooks.SLOW_SECONDS
+
+    return slow
+
+
+def test_hook_that_takes_long_is_named_in_the_log(
+    start: Start, caplog: pytest.LogCaptureFixture, slow: Callable[[], None]
+) -> None:
 
     def keys(lead: Any) -> list[str]:
         slow()
@@ -76,14 +86,14 @@ def test_hook_that_takes_long_is_named_in_the_log(
 
 
 def test_hook_of_the_start_that_takes_long_is_named_in_the_log(
-    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    start: Start, caplog: pytest.LogCaptureFixture, slow: Callable[[], None]
 ) -> None:
-    monkeypatch.setattr(hooks, "SLOW_SECONDS", 0.3)
-    start({"custom_fields": lambda settings: time.sleep(0.35)})
+    start({"custom_fields": lambda settings: slow()})
     (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
     assert line.startswith("plugin=plug_1 gateway_custom_fields took ")
 
 
+@pytest.mark.usefixtures("slow")
 def test_quick_hook_is_not_named(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     gateway = start({"before_store": lambda changes: None})
     gateway.send(**JOHN)

@@ -15,6 +15,7 @@ from live_gateway import PATIENCE, LiveGateway, form, request
 from sqlalchemy import create_engine, text
 
 from config import ROOT, database_url
+from tests.gate import PLUGIN, shut_gate
 
 ROWS = 3000
 
@@ -49,11 +50,12 @@ def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
 def test_killed_import_goes_on_and_doubles_nothing(
     start: Callable[..., LiveGateway], engine: str, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    gateway = start(engine)
     path = file_of(tmp_path)
     if words:
         path.write_text("\n".join(path.read_text().splitlines()[:301]) + "\n")
     rows = len(path.read_text().splitlines()) - 2
+    gate = shut_gate(tmp_path, f"{5_032_000_000 + rows - 10}")
+    gateway = start(engine, GATEWAY_PLUGINS=PLUGIN, PYTHONPATH=str(tmp_path))
     database = create_engine(database_url(gateway.environment["DATABASE_URL"]))
 
     def through() -> int:
@@ -68,7 +70,9 @@ def test_killed_import_goes_on_and_doubles_nothing(
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert 100 <= through() < rows + 2, "it was over before it could be killed"
+    assert 100 <= through() < rows + 2
+    assert process.returncode == -signal.SIGKILL
+    gate.unlink()
     # A post meanwhile is stored as ever, also between the ids of the file.
     assert gateway.exchange(request(form(phone="999"), "Connection: close")).lead_id > 1001
     done = finished(start_import(gateway, path, "--resume", *words))

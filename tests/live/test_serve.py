@@ -1,13 +1,14 @@
 """``bin/serve`` as a new user runs it: in a fresh checkout, once, pasted, and again."""
 
 import re
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -65,10 +66,13 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    """A port that is free; nobody else asks the kernel for this one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and below those that the kernel gives to whoever asks for any."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = secrets.choice(range(first // 2, first))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

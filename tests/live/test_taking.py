@@ -149,6 +149,8 @@ def test_worker_without_a_file_for_a_connection_waits_for_one(
     with gateway.connect() as connection:
         connection.sendall(post)
         gateway.wait_for_log("No connection can be taken now")
+        # Once a second the keeper looks into the spool, and says in one line that it cannot.
+        gateway.wait_for_log("the keeper of the spool cannot work now; it goes on: Too many open")
         resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
         assert read_answer(connection).lead_id == first + 1
     assert gateway.workers == [worker]

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from gateway.outage import Breaker, Watchdog
-from gateway.outage.probing import ANSWER_SECONDS, WAIT_SECONDS
+from gateway.outage.probing import WAIT_SECONDS
 from tests.outage.outages import Outage
 
 
@@ -29,13 +29,21 @@ def watchdog(out: Outage, breaker: Breaker) -> Watchdog:
 def look_while_somebody_waits(
     breaker: Breaker, watchdog: Watchdog, meanwhile: Callable[[], None] = lambda: None
 ) -> None:
-    with breaker.turn(is_post=True):
-        while breaker.longest_turn() <= WAIT_SECONDS:
-            time.sleep(0.01)
+    """Have the watchdog look, and another thread do ``meanwhile`` while its question waits."""
+    ask = watchdog.answers
+
+    def ask_meanwhile() -> bool:
         other = threading.Thread(target=meanwhile)
         other.start()
-        watchdog.look()
+        is_answered = ask()
         other.join()
+        return is_answered
+
+    with pytest.MonkeyPatch.context() as patch, breaker.turn(is_post=True):
+        patch.setattr(watchdog, "answers", ask_meanwhile)
+        while breaker.longest_turn() <= WAIT_SECONDS:
+            time.sleep(0.01)
+        watchdog.look()
 
 
 def test_database_that_says_nothing_is_away(breaker: Breaker, watchdog: Watchdog) -> None:
@@ -49,7 +57,7 @@ def test_database_that_has_done_a_post_meanwhile_is_there(
 ) -> None:
     def do() -> None:
         with breaker.turn(is_post=is_post):
-            time.sleep(ANSWER_SECONDS / 2)
+            pass
 
     look_while_somebody_waits(breaker, watchdog, do)
     # Whoever else is at work with the database may have done nothing there.
@@ -59,7 +67,6 @@ def test_database_that_has_done_a_post_meanwhile_is_there(
 def test_post_that_failed_is_no_sign_of_the_database(breaker: Breaker, watchdog: Watchdog) -> None:
     def fail() -> None:
         with suppress(TimeoutError), breaker.turn(is_post=True):
-            time.sleep(ANSWER_SECONDS / 2)
             raise TimeoutError
 
     look_while_somebody_waits(breaker, watchdog, fail)

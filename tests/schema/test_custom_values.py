@@ -117,7 +117,7 @@ def test_example_plugin_takes(name: str, value: FormValue, kept: Any) -> None:
         (
             "trade_in_year",
             "3000",
-            f"trade_in_year: later than the newest model year, {datetime.now(UTC).year + 1}",
+            "trade_in_year: later than the newest model year, {next_year}",
         ),
         (
             "interests",
@@ -127,5 +127,7 @@ def test_example_plugin_takes(name: str, value: FormValue, kept: Any) -> None:
     ],
 )
 def test_example_plugin_refuses(name: str, value: FormValue, message: str) -> None:
+    years = {datetime.now(UTC).year}
     (rejected,) = parse({"mode": "insert", name: value}, EXAMPLE).rejected
-    assert rejected.problem.message == message
+    years.add(datetime.now(UTC).year)
+    assert rejected.problem.message in {message.format(next_year=year + 1) for year in years}
