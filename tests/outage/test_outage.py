@@ -258,7 +258,7 @@ def test_any_server_starts_the_threads_at_its_first_request(tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    assert said.stdout == "[] ['gateway-keeper', 'gateway-sorter']\n"
+    assert said.stdout == "[] ['gateway-keeper', 'gateway-log', 'gateway-sorter']\n"
 
 
 def test_post_that_waits_for_a_connection_is_let_go(out: Outage) -> None:
