@@ -3,7 +3,9 @@ them."""
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-_POSTGRESQL_CONFLICTS = {"40001", "40P01"}
+# The last says that a plan was kept of a table whose columns have changed since; at the rollback
+# psycopg forgets it.
+_POSTGRESQL_CONFLICTS = {"40001", "40P01", "0A000"}
 _MARIADB_CONFLICTS = {1020, 1213}
 _POSTGRESQL_TIMEOUT, _MARIADB_TIMEOUT = "55P03", 1205
 

@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    NotSupportedError,
+    OperationalError,
+)
 
 from gateway.conflicts import is_conflict
 from gateway.driver import driver_of
@@ -183,7 +189,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection for look-ups, which takes no lock that a writer waits for."""
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            except NotSupportedError:
+                connection.invalidate()  # without a rollback it would keep its stale plan
+                raise
         else:
             yield connection.execution_options(**{_ONLY_READS: True})
 
@@ -199,12 +209,12 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def look_up(engine: Engine, work: Callable[[Connection], Result]) -> Result:
-    """Return what ``work(connection)`` reads; read again where the connection was a broken one."""
+    """Return what ``work(connection)`` reads; read again where its connection was no good."""
     try:
         with reading(engine) as connection:
             return work(connection)
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not (error.connection_invalidated or is_conflict(error)):
             raise
     with reading(engine) as connection:
         return work(connection)
@@ -233,7 +243,7 @@ def in_transaction(
                     done = True
                 connection.info[_ENDED] = True
             return result
-        except (OperationalError, IntegrityError) as error:
+        except (OperationalError, IntegrityError, NotSupportedError) as error:
             broke = error.connection_invalidated
             if done and broke and is_committed is not None:
                 if look_up(engine, is_committed):

@@ -60,9 +60,12 @@ def charset(value: str) -> None:
 
 def url(value: str) -> None:
     """Take the URL of a file system that can be reached with what is installed."""
-    scheme, separator, _ = value.partition("://")
-    if not separator:
+    scheme, separator, path = value.partition("://")
+    if not separator or scheme == "local":
         raise ValidationError("must be a URL such as file://instance/files")
+    # In a bucket a folder without a name is one, but what lies in it is not found again.
+    if scheme not in ("file", "memory") and "" in path.removesuffix("/").split("/"):
+        raise ValidationError("must name a bucket, and no folder without a name (//) in it")
     try:
         fsspec.get_filesystem_class(scheme)
     except ImportError as error:

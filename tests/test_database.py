@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import NullPool, create_engine, func, insert, select, text
 
 from gateway import database
 from gateway.models import MatchClaim
 from gateway.store.fast.columns import columns_of
+from gateway.store.lead_rows import Lock
+from gateway.store.writing import read_lead
 from gateway.testing import Gateway
 
 MakeGateway = Callable[..., Gateway]
@@ -97,3 +99,31 @@ def test_connection_that_takes_the_place_of_a_dropped_one_is_not_tried(
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT 1")) == 1
     assert len(tried) <= 2
+
+
+@pytest.mark.parametrize("lock", [Lock.NONE, Lock.WAIT])
+def test_leads_are_read_though_a_migration_has_widened_a_column(
+    make_gateway: MakeGateway, lock: Lock
+) -> None:
+    """PostgreSQL does not run a plan that a connection has kept of the table as it was."""
+    gateway = make_gateway()
+    engine = gateway.system.engine
+    if engine.dialect.name != "postgresql":
+        pytest.skip("only there connections keep plans")
+    lead_id = gateway.send(full_name="Ann Lee").lead_id
+    assert lead_id is not None
+    run = database.look_up if lock is Lock.NONE else database.in_transaction
+    # One connection then has the plan and is the next one.
+    engine.dispose()
+    migrating = create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        for width in (255, 300, 301):
+            with migrating.connect() as connection:
+                connection.exec_driver_sql(
+                    f"ALTER TABLE lead ALTER COLUMN company TYPE varchar({width})"
+                )
+            found = run(engine, lambda each: read_lead(each, lead_id, with_tags=True, lock=lock))
+            assert found is not None
+    finally:
+        with migrating.connect() as connection:
+            connection.exec_driver_sql("ALTER TABLE lead ALTER COLUMN company TYPE varchar(255)")

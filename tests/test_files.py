@@ -1,5 +1,7 @@
 """Both stores of files keep the same promises: a folder, and a bucket of a real S3 server."""
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.files import FileStore, open_files
+from gateway.files import bucket as a_bucket
 from tests.buckets import S3, s3
 
 SHORTLY = timedelta(minutes=1)
@@ -83,3 +86,19 @@ def test_whatever_a_bucket_fails_by_is_an_oserror(bucket: S3) -> None:
     for fails in (files.check, lambda: files.put(b"content")):
         with pytest.raises(OSError, match="bucket"):
             fails()
+
+
+@pytest.mark.parametrize("size", [0, 30_000_000])
+def test_bucket_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Whether it leaves a question without an answer or does not even read it to its end."""
+    monkeypatch.setattr(a_bucket, "ANSWER_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "x")
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        files, begun = open_files(f"s3://hangs-{size}/up"), time.monotonic()
+        for asks in (lambda: files.put(b"x" * size), lambda: files.get("0" * 64), files.check):
+            with pytest.raises(OSError):  # noqa: PT011 any of them
+                asks()
+        assert time.monotonic() - begun < 10

@@ -12,6 +12,7 @@ from gateway import database
 from gateway.matching import keys_of
 from gateway.models import Lead
 from gateway.store import first_look
+from gateway.store.first_look import mariadb
 from gateway.store.locating import external_id_digest
 from gateway.store.planning import Stored
 from gateway.store.wanted import Wanted
@@ -151,3 +152,17 @@ def test_what_is_gone_when_the_connection_comes_back_is_prepared_anew(gateway: G
         # At the end of it psycopg rolls back, and throws away what is prepared.
         with looking(gateway, batch) as (_, leads, _):
             assert leads.keys() == {lead_id}
+
+
+def test_answer_that_is_missing_is_not_taken_for_nobody(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if gateway.system.engine.dialect.name not in ("mysql", "mariadb"):
+        pytest.skip("only there a block may end early")
+    # Nothing is found by what says nothing.
+    monkeypatch.setattr(mariadb, "look_ups", lambda *_, **__: [((), "SELECT 1 INTO @nothing")])
+    with (
+        pytest.raises(RuntimeError, match="has not answered"),
+        looking(gateway, [by_keys(gateway, ANN)]),
+    ):
+        pass

@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from marshmallow import fields
 
-from gateway import LeadEvent, Refused, hookimpl
+from gateway import CustomField, LeadEvent, Refused, hookimpl
 from gateway.models import ImportRun, Lead, Pool
 from gateway.testing import Gateway
 from tests.cli_runner import done, refused, run, with_commands
@@ -84,6 +85,20 @@ def test_before_store_is_asked_for_each_line_and_refuses_it_alone(
     ]
     # A pool is made with its lead: who is refused makes none.
     assert [row["label"] for row in rows(gateway, Pool)] == ["North"]
+
+
+def test_field_that_refuses_a_lead_refuses_its_line_alone(start: Start, tmp_path: Path) -> None:
+    class Town(fields.String):
+        def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+            if value == "Rome":
+                raise Refused("town: not served", field="town", code="invalid")
+            return value
+
+    gateway = start({"custom_fields": lambda: [CustomField("town", Town())]})
+    # So many that they are read together.
+    path = written(tmp_path, "town\n" + "Bern\n" * 12 + "Rome\n" + "Bern\n" * 12)
+    assert imported(gateway, path) == (24, 0, 1)
+    assert errors(path) == [("14", "town", "invalid", "town: not served")]
 
 
 def test_dry_run_makes_no_pool(start: Start, tmp_path: Path) -> None:

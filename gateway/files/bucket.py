@@ -10,6 +10,9 @@ from typing import Any
 
 import fsspec
 
+ANSWER_SECONDS = 20
+"""How long a post waits for the store; its library asks one that hangs for minutes, or for ever."""
+
 
 class Bucket:
     """Objects under ``url``, named as a folder's files are (see ``FileStore``).
@@ -29,12 +32,12 @@ class Bucket:
     def put(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()
         with self._filesystem() as files:
-            files.pipe_file(self._path(digest), content)
+            files.pipe_file(self._path(digest), content, **self._limit)
         return digest
 
     def get(self, digest: str) -> bytes:
         with self._filesystem() as files:
-            content: bytes = files.cat_file(self._path(digest))
+            content: bytes = files.cat_file(self._path(digest), **self._limit)
         return content
 
     def head(self, digest: str, size: int) -> bytes:
@@ -48,7 +51,7 @@ class Bucket:
 
     def exists(self, digest: str) -> bool:
         with self._filesystem() as files:
-            return bool(files.exists(self._path(digest)))
+            return bool(files.exists(self._path(digest), **self._limit))
 
     def is_old(self, digest: str, before: datetime) -> bool:
         try:
@@ -61,7 +64,7 @@ class Bucket:
         if not self.is_old(digest, before):
             return False
         with self._filesystem() as files:
-            files.rm_file(self._path(digest))
+            files.rm_file(self._path(digest), **self._limit)
         return True
 
     def every(self) -> Iterator[str]:
@@ -75,19 +78,27 @@ class Bucket:
     def check(self) -> None:
         probe = f"{self._root}/.probe-{secrets.token_hex(8)}"
         with self._filesystem() as files:
-            files.pipe_file(probe, b"")
-            files.rm_file(probe)
+            files.pipe_file(probe, b"", **self._limit)
+            files.rm_file(probe, **self._limit)
 
     def _path(self, digest: str) -> str:
         return f"{self._root}/{digest[:2]}/{digest[2:4]}/{digest}"
+
+    @property
+    def _limit(self) -> dict[str, int]:
+        """What a call is told besides, where the library can end it."""
+        return {"timeout": ANSWER_SECONDS} if self._opened.async_impl else {}
 
     @contextmanager
     def _filesystem(self) -> Iterator[Any]:
         """Give what reaches the store; whatever it raises is an OSError."""
         # It has a thread and connections, which a worker does not inherit from its master.
         if self._process != os.getpid():
-            # Of what it remembers of a listing, others would not know.
-            self._opened, _ = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+            # Of what it remembers of a listing, others would not know. One that the library has
+            # made before may have been made for another server.
+            self._opened, _ = fsspec.core.url_to_fs(
+                self._url, use_listings_cache=False, skip_instance_cache=True
+            )
             self._process = os.getpid()
         try:
             yield self._opened

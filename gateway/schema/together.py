@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from gateway.contract import FormValue, Rejected
-from gateway.errors import PluginFault
+from gateway.errors import PluginFault, Refused
 from gateway.schema.building import LeadSchema
 from gateway.schema.parsing import Read
 from gateway.schema.reading import EMPTY, Reader
@@ -28,7 +28,7 @@ def read_together(forms: Sequence[Form], schema: LeadSchema) -> list[Read | None
 
     They are forms of inserts, without their mode. ``None`` stands for one that ``parse`` must read:
     it has names that few others have, an unknown one, a flag, or a value on which a plugin's field
-    fails.
+    fails, or for which it refuses the lead.
     """
     found: list[Read | None] = [None] * len(forms)
     groups: dict[tuple[str, ...], list[int]] = {}
@@ -105,7 +105,7 @@ def _repeated(
     try:
         for text in known:
             known[text] = reader.read(text, leading_plus=False)
-    except (ValidationError, PluginFault):
+    except (ValidationError, Refused, PluginFault):
         return None
     # A list must be each lead's own, for it might be changed.
     if any(value is EMPTY or type(value) is list for value in known.values()):
@@ -124,7 +124,7 @@ def _column(name: str, reader: Reader, sent: Sequence[FormValue], odd: Odd) -> S
             rejected = odd.setdefault(place, [])
             if rejected is not None:
                 rejected.append(reader.reject(each, error, sent_as=name))
-        except PluginFault:
+        except (Refused, PluginFault):
             odd[place] = None
         if value is EMPTY:
             odd.setdefault(place, [])

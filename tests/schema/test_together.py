@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from marshmallow import fields
 
 from gateway.contract import CustomField, FormValue, Parsed
-from gateway.errors import FieldFault
+from gateway.errors import FieldFault, Refused
 from gateway.schema import LeadSchema, build, parse, read_together, settled, together
 from tests.schema.forms import CUSTOM, SCHEMA, SETTINGS, codes
 
@@ -68,14 +68,19 @@ def test_lists_are_each_lead_s_own() -> None:
     assert first.changes["tags"] is not second.changes["tags"]
 
 
-def test_field_of_a_plugin_reads_each_value_and_fails_alone() -> None:
+@pytest.mark.parametrize(
+    ("raised", "becomes"), [(RuntimeError(), FieldFault), (Refused("not today"), Refused)]
+)
+def test_field_of_a_plugin_reads_each_value_and_fails_alone(
+    raised: Exception, becomes: type[Exception]
+) -> None:
     seen: list[str] = []
 
     class Counted(fields.Field):
         def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
             seen.append(value)
             if value == "bad":
-                raise RuntimeError
+                raise raised
             return len(seen)
 
     schema = build([*CUSTOM, CustomField("counted", Counted())], [], SETTINGS)
@@ -84,5 +89,5 @@ def test_field_of_a_plugin_reads_each_value_and_fails_alone() -> None:
     assert len(seen) == 12
     assert [read is None for read in found] == [number == 4 for number in range(12)]
     assert [read.changes["counted"] for read in found if read] == [1, 2, 3, 4, *range(6, 13)]
-    with pytest.raises(FieldFault):
+    with pytest.raises(becomes):
         one_by_one(forms[4], schema)

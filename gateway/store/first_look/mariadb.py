@@ -89,6 +89,9 @@ def _answers(
             if cursor.description is not None:
                 answers.append(cursor.fetchall())
             is_one = cursor.nextset()
+    # One that is missing must not be read as nobody, or as a lead without tags.
+    if len(answers) != sum(each.startswith("SELECT") for each in statements):
+        raise RuntimeError("the server has not answered all of the first look")
     return answers
 
 
