@@ -11,11 +11,13 @@ from held_batches import hold_first_batch
 from sqlalchemy import event
 from stored_rows import rows
 
+from gateway import draining
 from gateway.journal import bodies
 from gateway.models import Lead, LeadNote, Submission
 from gateway.store import merging
 from gateway.store.fast import in_json
 from gateway.testing import Gateway
+from tests.outage.outages import assert_saved
 from tests.plugins.letters import NAMES
 
 MakeGateway = Callable[..., Gateway]
@@ -107,7 +109,7 @@ def test_rows_that_fill_more_than_one_statement_are_stored_in_order(
     assert [row["status"] for row in kept] == [str(number) for number in range(150)]
 
 
-def test_longest_body_without_a_file_store_is_kept(
+def test_body_without_a_file_store_is_kept_in_its_row_or_waits_for_one(
     make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = make_gateway()
@@ -115,12 +117,20 @@ def test_longest_body_without_a_file_store_is_kept(
     def fail(*_: Any) -> str:
         raise OSError("no room")
 
-    monkeypatch.setattr(type(gateway.system.files), "put", fail)
     start = FORM + b"unknown="
     body = start + b"x" * (bodies.MOST_INLINE - len(start))
-    assert gateway.post(body).status == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(type(gateway.system.files), "put", fail)
+        assert gateway.post(body).status == 0
+        longer = gateway.post(body + b"x")
     (row,) = rows(gateway, Submission)
     assert bytes(row["body"]) == body
+    assert_saved(longer)
+    drained = draining.drain(gateway.system)
+    assert drained is not None
+    assert (drained.accepted, drained.waiting) == (1, 0)
+    last = rows(gateway, Submission)[-1]
+    assert gateway.system.files.get(last["stored_sha256"]) == body + b"x"
 
 
 @pytest.mark.parametrize(

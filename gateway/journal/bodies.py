@@ -45,9 +45,9 @@ def keep_body(call: Call, system: System, *, is_stranger: bool = False) -> dict[
 
     ``flags`` is SEALED_ONLY where secrets may stand in what is kept, else empty.
 
-    Files are written before the row that names them, so that no row ever names a missing file. A
-    file store that fails must not cost the row: the body then stands in it, up to what every
-    engine takes.
+    Files are written before the row that names them, so that no row ever names a missing file.
+    Where the file store fails the body stands in the row. Raises what it fails by where the body
+    is longer than every engine takes: such a post belongs in the spool.
     """
     body, query = keepable(call, system)
     if is_stranger and body is not None and len(body) > STRANGERS_BODY:
@@ -70,7 +70,7 @@ def _put(body: bytes, call: Call, system: System) -> dict[str, Any]:
         except Exception:
             log.exception("%s: the file store cannot take its body", call.request_id)
             if len(sealed) > MOST_INLINE:
-                return {"body": None, "stored_sha256": None}
+                raise
     return {"body": sealed, "stored_sha256": None}
 
 
