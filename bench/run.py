@@ -162,10 +162,11 @@ def main() -> None:
                 bench = _bench(engine, databases.make(engine), folder, options, running)
                 _run(bench, options)
                 samples += bench.samples
-    shown = run_table.table(facts, samples)
+            shown = run_table.table(facts, samples)
+            # After each engine: what comes then may take an hour, and fail.
+            if options.write:
+                report.write("run", run_table.results(facts, samples), shown)
     print(f"\n{shown}")
-    if options.write:
-        report.write("run", run_table.results(facts, samples), shown)
 
 
 def _options() -> argparse.Namespace:

@@ -1,7 +1,8 @@
 """Posts with match rules that share a transaction: each finds what it would find alone."""
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -11,12 +12,15 @@ from batch_sizes import batch_sizes
 from sqlalchemy import Connection, select, text
 from stored_rows import count, keys_are_right, rows
 
+from gateway import database
 from gateway.commands.lead_set import CREATED, UPDATED
 from gateway.database import LOCK_SECONDS
 from gateway.matching import keys_of
 from gateway.models import Lead, LeadTag, MatchKey, Pool
-from gateway.store import claims, fast
+from gateway.store import claims, fast, jobs
 from gateway.store.group import Group
+from gateway.store.sight import Sight
+from gateway.store.wanted import Wanted
 from gateway.testing import Gateway
 from tests.test_group import held_back
 
@@ -59,6 +63,27 @@ def test_equal_posts_in_one_batch_leave_one_lead(
     assert len({answer.lead_id for answer in answers[1::2]}) == 1
     assert count(gateway, Lead.__table__) == 3
     assert keys_are_right(gateway)
+
+
+def test_batch_whose_claims_are_gone_writes_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has got them meanwhile may just be making the same lead."""
+    if database.has_one_writer(gateway.system.engine):
+        pytest.skip("one writer at a time: there are no claims")
+
+    class Lost(Sight):
+        def __init__(self, connection: Connection, batch: Iterable[Wanted]) -> None:
+            super().__init__(connection, batch)
+            driver: Any = connection.connection.driver_connection
+            driver.rollback()
+
+    monkeypatch.setattr(jobs, "Sight", Lost)
+    with caplog.at_level(logging.INFO, "gateway.store"):
+        answers = held_back(gateway, monkeypatch, [person(n % 2) for n in range(8)])
+    assert "could not be committed together" in caplog.text
+    assert sorted(answer.status_message for answer in answers) == [CREATED] * 2 + [UPDATED] * 6
+    assert count(gateway, Lead.__table__) == 3
 
 
 def test_post_finds_the_lead_that_another_way_of_its_batch_has_made(

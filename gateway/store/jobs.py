@@ -186,7 +186,8 @@ class _Pending(Generic[Result]):
         connection, jobs, rows = self._connection, self.jobs, self.rows
         if jobs:
             is_all = commit and not rows
-            keep_ids(jobs, fast.write(connection, rows_of(jobs), soon=True, commit=is_all))
+            ids = fast.write(connection, rows_of(jobs), soon=True, commit=is_all, begun=True)
+            keep_ids(jobs, ids)
         if rows or (commit and not jobs):
             fast.add(connection, rows, soon=True, commit=commit)
         self.jobs, self.rows = [], []

@@ -46,18 +46,23 @@ def can_write(engine: Engine) -> bool:
 
 
 def write(
-    connection: Connection, posts: Sequence[Rows], *, soon: bool = False, commit: bool = False
+    connection: Connection,
+    posts: Sequence[Rows],
+    *,
+    soon: bool = False,
+    commit: bool = False,
+    begun: bool = False,
 ) -> list[int]:
     """Write the rows of ``posts``, a new lead each, and return the ids of the leads in order.
 
     With ``soon`` it raises rather than wait long for what another holds: the row of a pool, say.
     With ``commit``, which SQLite does not know, the transaction ends with the last of them; where
-    that raises, all may be written or nothing.
+    that raises, all may be written or nothing. ``begun`` says that the transaction holds what the
+    posts rest on, and MariaDB then refuses to write in another one.
     """
-    dialect = connection.dialect
+    dialect, how = connection.dialect, {"soon": soon, "commit": commit, "begun": begun}
     with driver_of(connection, "a new lead") as driver:
-        write = _WRITE[dialect.name]
-        return write(driver, dialect, posts, soon=soon, commit=commit, kept=connection.info)
+        return _WRITE[dialect.name](driver, dialect, posts, kept=connection.info, **how)
 
 
 def add(

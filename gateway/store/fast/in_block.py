@@ -18,12 +18,27 @@ _LONGEST_BLOCK = 1_000_000
 more, which would look as if it were away. A single row may be longer."""
 
 
+# The driver does not say whether a transaction is still the one that it was.
+_BEGUN = (
+    "IF @@in_transaction=0 THEN SIGNAL SQLSTATE '45000' "
+    "SET MESSAGE_TEXT='the transaction with the claims is gone'; END IF"
+)
+
+
 def write(
-    driver: Any, dialect: Dialect, posts: Sequence[Rows], *, soon: bool, commit: bool, **_: Any
+    driver: Any,
+    dialect: Dialect,
+    posts: Sequence[Rows],
+    *,
+    soon: bool,
+    commit: bool,
+    begun: bool,
+    **_: Any,
 ) -> list[int]:
     """Write the rows of ``posts``, with ``commit`` for good, and return the ids of their leads.
 
-    With ``soon`` nothing is waited for that another holds.
+    With ``soon`` nothing is waited for that another holds; with ``begun`` nothing is written where
+    no transaction has begun.
     """
     cursor, literals = driver.cursor(), _Literals(driver, dialect)
     leads = [row for post in posts for row in post.tables[LEAD]]
@@ -35,7 +50,8 @@ def write(
     literals.update(zip(standing, names, strict=True))
     rows = together(posts, standing)
     del rows[LEAD]
-    statements = [*into_lead, _numbering(names), *_inserts_of_all(literals, dialect, rows)]
+    start = [_BEGUN] if begun else []
+    statements = [*start, *into_lead, _numbering(names), *_inserts_of_all(literals, dialect, rows)]
     end = ["COMMIT"] if commit else []
     asked = f"SELECT {names[0]},@@auto_increment_increment"
     if len(into_lead) == 1 and _fit([*statements, *end, asked]):
@@ -45,6 +61,8 @@ def write(
         while cursor.nextset():
             pass
         return list(range(first, first + len(posts) * step, step))
+    if start:
+        _run(cursor, start, soon=False)
     return _write_long(cursor, literals, dialect, posts, into_lead, soon=soon, end=end)
 
 

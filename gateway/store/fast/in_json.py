@@ -34,14 +34,18 @@ def write(
     *,
     soon: bool,
     commit: bool,
+    begun: bool,
     kept: MutableMapping[Any, Any],
 ) -> list[int]:
     """Write the rows of ``posts``, and return the ids of their leads in order.
 
     It is one statement, which outside of a transaction commits itself; one that is under way ends
-    with it where ``commit`` says so. With ``soon`` it does not wait long for what another holds.
-    ``kept`` is what lives as long as the connection.
+    with it where ``commit`` says so. With ``soon`` it does not wait long for what another holds;
+    with ``begun`` it raises where no transaction is under way. ``kept`` is what lives as long as
+    the connection.
     """
+    if begun and driver.info.transaction_status is not TransactionStatus.INTRANS:
+        raise RuntimeError("the transaction with the claims is gone")
     # A cursor that runs the same statement again knows how to send its parameters.
     if (cursor := kept.get(_CURSOR)) is None:
         cursor = kept[_CURSOR] = RawCursor(driver)
