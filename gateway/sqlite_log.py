@@ -17,13 +17,21 @@ from sqlalchemy import Engine
 from gateway.database import alone, has_one_writer, turn
 
 LOOK_SECONDS = 0.5
-"""How often the log is written back while posts come in."""
+"""How often the log is written back while posts come in, at most: the pages that it has twice are
+written once."""
+
+WRITING_SECONDS = 0.03
+"""How long that may take. For more, as in a large database where all pages differ, the disk would
+have posts wait; then it is done more often."""
 
 LONG = 4000
 """Pages of 4 KiB of a log that is to begin anew, for which posts wait."""
 
 SHORT = 1000
 """Pages that posts may wait for: some milliseconds."""
+
+LONGEST = 16_000
+"""Pages of a log that must begin anew, whatever posts wait for."""
 
 ROUNDS = 4
 """How often is written what came meanwhile, which is less each time."""
@@ -45,30 +53,42 @@ def keep_short(engine: Engine) -> None:
     database = engine.url.database
     if not database or database == ":memory:":
         return
-    log, seen = Path(f"{database}-wal"), 0
+    log, seen, pause = Path(f"{database}-wal"), 0, LOOK_SECONDS
     with alone(f"{database}.log.lock"):
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(pause)
             changed = _changed(log)
             if changed != seen:
                 seen = changed
-                shorten(engine)
+                pause = _next_pause(pause, shorten(engine))
 
 
-def shorten(engine: Engine) -> None:
-    """Write the log back, and have it begin anew where it is long."""
+def _next_pause(pause: float, took: float) -> float:
+    """Return how long to wait after a writing of so many seconds, behind such a pause."""
+    return max(min(pause * WRITING_SECONDS / took, 2 * pause, LOOK_SECONDS), WRITING_SECONDS)
+
+
+def shorten(engine: Engine) -> float:
+    """Write the log back, and have it begin anew where it is long.
+
+    Return how many seconds the first writing took, while which others went on.
+    """
     with _connected(engine) as connection:
-        before = 0
+        begun = time.perf_counter()
+        length, written = _write(connection)
+        took = time.perf_counter() - begun
         for _ in range(ROUNDS):
-            length, written = _write(connection)
             # Where somebody still reads what was before, it cannot begin anew.
             if length <= LONG or written < length:
-                return
+                return took
+            before = written
+            length, written = _write(connection)
             if written - before <= SHORT:
                 break
-            before = written
-        with turn(engine):
-            _write(connection)
+        if written - before <= SHORT or length > LONGEST:
+            with turn(engine):
+                _write(connection)
+        return took
 
 
 def _write(connection: Any) -> tuple[int, int]:

@@ -120,3 +120,13 @@ def test_posts_do_not_wait_while_somebody_reads_what_was_before(
         assert reader.scalar(text("SELECT count(*) FROM lead")) == 1
     sqlite_log.shorten(engine)
     assert stands_in_file(gateway, "Meanwhile")
+
+
+@pytest.mark.parametrize(
+    ("pause", "took", "then"),
+    [(0.5, 0.001, 0.5), (0.5, 0.03, 0.5), (0.5, 0.06, 0.25), (0.5, 3.0, 0.03), (0.1, 0.001, 0.2)],
+)
+def test_log_is_written_more_often_where_that_takes_long(
+    pause: float, took: float, then: float
+) -> None:
+    assert sqlite_log._next_pause(pause, took) == pytest.approx(then)
