@@ -88,9 +88,7 @@ def plan(
         wanted["admin_notes"] = _append(
             wanted.get("admin_notes", row.get("admin_notes")), appended, now, zone
         )
-    if stored is None and None not in wanted.values():
-        values = wanted
-    elif stored is None:
+    if stored is None:
         values = {column: value for column, value in wanted.items() if value is not None}
     else:
         values = {column: value for column, value in wanted.items() if row.get(column) != value}
@@ -112,14 +110,8 @@ def columns(
     changes: Mapping[str, Any], schema: LeadSchema, row: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the values of ``changes`` by column; custom ones are merged into those of ``row``."""
-    own, beside, custom = _places(tuple(changes), schema.custom)
-    if own is None:
-        # Copied at once: that takes a fifth of the time.
-        wanted = dict(changes)
-        for name in beside:
-            del wanted[name]
-    else:
-        wanted = {column: changes[name] for column, name in own}
+    own, custom = _places(tuple(changes), schema.custom)
+    wanted: dict[str, Any] = {column: changes[name] for column, name in own}
     if custom:
         sent = schema.dump_custom({name: changes[name] for name in custom})
         wanted["custom"] = _joined(row.get("custom") or {}, sent)
@@ -141,15 +133,14 @@ def _joined(old: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] |
 @lru_cache(maxsize=256)
 def _places(
     names: tuple[str, ...], custom: frozenset[str]
-) -> tuple[tuple[tuple[str, str], ...] | None, tuple[str, ...], tuple[str, ...]]:
-    """Return those of ``names`` that have a column, behind its name, those that have none, and the
-    custom ones among these. ``None`` stands for the first where each column is called as they are.
-    """
-    beside = tuple(name for name in names if name in custom or name in NOT_COLUMNS)
-    own = None
-    if not COLUMNS.keys().isdisjoint(names):
-        own = tuple((COLUMNS.get(name, name), name) for name in names if name not in beside)
-    return own, beside, tuple(name for name in names if name in custom)
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Return those of ``names`` that have a column, behind its name, and the custom ones."""
+    columns = [
+        (COLUMNS.get(name, name), name)
+        for name in names
+        if name not in custom and name not in NOT_COLUMNS
+    ]
+    return tuple(columns), tuple(name for name in names if name in custom)
 
 
 def _append(old: str | None, text: str, now: datetime, zone: ZoneInfo) -> str:
