@@ -12,6 +12,7 @@ from gateway import database, registry, transport
 from gateway.commands import COMMANDS
 from gateway.models import db
 from gateway.readiness import MIGRATIONS
+from gateway.turns import file_of
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
@@ -41,6 +42,6 @@ def create_app(settings: config.Settings | None = None) -> Flask:
 
 def _make_folder(url: str) -> None:
     """Make the folder of a SQLite file, so that a first run needs no preparation."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    file = file_of(make_url(url))
+    if file is not None:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,6 @@ seconds. PostgreSQL and MariaDB: READ COMMITTED, because under MariaDB's default
 lock hides what the other post has just stored.
 """
 
-import fcntl
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +25,7 @@ from sqlalchemy.exc import (
 
 from gateway.conflicts import is_conflict
 from gateway.driver import driver_of
+from gateway.turns import turn
 
 Result = TypeVar("Result")
 
@@ -275,26 +274,3 @@ def note_return(connection: Connection, *, used_at: float, is_clean: bool) -> No
     if not connection.invalidated:
         connection.info[_ENDED] = is_clean
         connection.info[_LEFT_AT] = used_at
-
-
-@contextmanager
-def turn(engine: Engine) -> Iterator[None]:
-    """Keep all others from writing, where only one at a time can."""
-    database = engine.url.database
-    if engine.dialect.name != "sqlite" or not database or database == ":memory:":
-        yield
-        return
-    # A file of its own for each turn: threads of one process exclude each other like processes.
-    with alone(f"{database}.lock"):
-        yield
-
-
-@contextmanager
-def alone(path: str) -> Iterator[None]:
-    """Wait until nobody else has the file ``path``, and have it; who dies has it no longer."""
-    lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

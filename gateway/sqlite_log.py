@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from gateway.database import alone, has_one_writer, turn
+from gateway.database import has_one_writer
+from gateway.turns import alone, file_of, turn
 
 LOOK_SECONDS = 0.5
 """How often the log is written back while posts come in, at most: the pages that it has twice are
@@ -50,8 +51,8 @@ def keep_short(engine: Engine) -> None:
     Where somebody reads for long it grows on, and in the end it is written back as without us: by
     whoever commits. Raises what stands in the way of a look.
     """
-    database = engine.url.database
-    if not database or database == ":memory:":
+    database = file_of(engine.url)
+    if database is None:
         return
     log, seen, pause = Path(f"{database}-wal"), 0, LOOK_SECONDS
     with alone(f"{database}.log.lock"):

@@ -24,6 +24,7 @@ RANKS = {
     "models": 2,
     "database": 2,
     "driver": 1,
+    "turns": 1,
     "sqlite_log": 3,
     "files": 2,
     "sealing": 2,

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from gateway import sqlite_log
-from gateway.database import snapshot, turn
+from gateway.database import snapshot
 from gateway.testing import Gateway
+from gateway.turns import turn
 
 MakeGateway = Callable[..., Gateway]
 PATIENCE = 30

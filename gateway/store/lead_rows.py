@@ -79,7 +79,10 @@ def _opened(connection: Connection, found: Iterable[Sequence[Any]]) -> list[Row]
 
 
 def read_holders(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
-    """Return which leads those of ``external_ids`` find that find one."""
+    """Return which leads those of ``external_ids`` find that find one.
+
+    For SQLite, as elsewhere a batch looks for more in one way to the server.
+    """
     if not external_ids:
         return {}
     (found,) = _fetch(connection, [_LookUp(holders_statement, external_ids)])

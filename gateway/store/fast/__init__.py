@@ -58,7 +58,7 @@ def write(
     With ``soon`` it raises rather than wait long for what another holds: the row of a pool, say.
     With ``commit``, which SQLite does not know, the transaction ends with the last of them; where
     that raises, all may be written or nothing. ``begun`` says that the transaction holds what the
-    posts rest on, and MariaDB then refuses to write in another one.
+    posts rest on: where it has gone PostgreSQL and MariaDB refuse to write in another one.
     """
     dialect, how = connection.dialect, {"soon": soon, "commit": commit, "begun": begun}
     with driver_of(connection, "a new lead") as driver:
